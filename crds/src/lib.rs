@@ -1,1 +1,19 @@
-//! To come.
+//! The API of Countersign as its users write it: one kind per file, wire types and CEL rules, nothing else.
+//!
+//! What a policy *means* lives in `countersign-policy`; that crate's parser is the only reader of these types.
+
+pub mod api_auth_policy;
+pub mod manifest;
+pub mod service_identity;
+pub mod token_issuer;
+
+pub use api_auth_policy::{ApiAuthPolicy, ApiAuthPolicySpec, ApiAuthPolicyStatus};
+pub use service_identity::{ServiceIdentity, ServiceIdentitySpec, ServiceIdentityStatus};
+pub use token_issuer::{TokenIssuer, TokenIssuerSpec, TokenIssuerStatus};
+
+/// The API group of every kind of Countersign.
+pub const GROUP: &str = "countersign.dev";
+/// The version in which the kinds are served and stored.
+pub const VERSION: &str = "v1alpha1";
+/// The namespace label that sets the least sensitivity that a policy in the namespace may declare.
+pub const MINIMUM_SENSITIVITY_LABEL: &str = "countersign.dev/minimum-sensitivity";
