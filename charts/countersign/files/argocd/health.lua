@@ -1,0 +1,34 @@
+-- Argo CD's health check for every kind of countersign.dev. The operator's word counts only for the generation it saw.
+local function health(status, message)
+  return { status = status, message = message or "" }
+end
+
+local status = obj.status
+if status == nil or status.conditions == nil or status.observedGeneration == nil then
+  return health("Progressing", "waiting for the operator")
+end
+if obj.metadata.generation ~= nil and status.observedGeneration ~= obj.metadata.generation then
+  return health("Progressing", "the operator has not yet seen the latest change")
+end
+
+local conditions = {}
+for _, condition in ipairs(status.conditions) do
+  conditions[condition.type] = condition
+end
+
+local accepted = conditions["Accepted"]
+if accepted ~= nil and accepted.status == "False" then
+  return health("Degraded", accepted.message)
+end
+
+local ready = conditions["Ready"]
+if ready == nil or ready.status == "Unknown" then
+  return health("Progressing", ready and ready.message or "waiting for the operator")
+end
+if ready.status == "True" then
+  return health("Healthy", ready.message)
+end
+if ready.reason == "Pending" or ready.reason == "Reconciling" then
+  return health("Progressing", ready.message)
+end
+return health("Degraded", ready.message)
