@@ -1,0 +1,168 @@
+//! JWK Sets (RFC 7517): the keys that verify an issuer's tokens.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The smallest RSA modulus that is used, in bits (RFC 7518 section 3.3).
+const MIN_RSA_BITS: usize = 2048;
+/// Members of a JWK that hold private or symmetric key material (RFC 7518 section 6).
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// Why a text is not a usable key set.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum KeySetError {
+    /// It is not JSON of the right shape.
+    #[error("not a JWK Set: it must be a JSON object with an array `keys` (RFC 7517 section 5)")]
+    Malformed,
+    /// A key holds its private part, or is a shared secret. Whoever reads the set could sign with it.
+    #[error(
+        "key {0} holds private key material: publish the public part only, and replace the key, since it was disclosed"
+    )]
+    PrivateKey(usize),
+    /// No key can be used. Holds why each was passed over.
+    #[error("no usable key: it needs an RSA key of at least {MIN_RSA_BITS} bits, an EC key on P-256 or P-384, or an Ed25519 key{}", .0.iter().map(|why| format!("; {why}")).collect::<String>())]
+    NoUsableKey(Vec<String>),
+}
+
+/// One key that can verify signatures.
+#[derive(Clone, Debug)]
+pub struct VerificationKey {
+    pub(crate) id: Option<String>,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) key: DecodingKey,
+    public: Map<String, Value>,
+}
+
+/// The keys of an issuer that can verify its tokens.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    keys: Vec<VerificationKey>,
+}
+
+impl PartialEq for KeySet {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_json() == other.to_json()
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Map<String, Value>>,
+}
+
+impl KeySet {
+    /// Reads a JWK Set, and keeps the keys that can be used: RSA from 2048 bits, EC on P-256 or P-384,
+    /// and Ed25519, for signatures.
+    /// Others are passed over, as RFC 7517 section 5 asks.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a JWK Set, holds private key material, or has no key that can be used.
+    pub fn parse(json: &str) -> Result<Self, KeySetError> {
+        let document: Document = serde_json::from_str(json).map_err(|_| KeySetError::Malformed)?;
+        let private = |jwk: &Map<String, Value>| PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member));
+        if let Some(at) = document.keys.iter().position(private) {
+            return Err(KeySetError::PrivateKey(at));
+        }
+        let mut keys = Vec::new();
+        let mut passed_over = Vec::new();
+        for (at, jwk) in document.keys.iter().enumerate() {
+            match read(jwk) {
+                Ok(key) => keys.push(key),
+                Err(why) => passed_over.push(format!("key {at} {why}")),
+            }
+        }
+        if keys.is_empty() {
+            return Err(KeySetError::NoUsableKey(passed_over));
+        }
+        Ok(Self { keys })
+    }
+
+    /// The keys that can be used, as a JWK Set with just the members that verification needs.
+    pub fn to_json(&self) -> String {
+        let keys: Vec<Value> = self.keys.iter().map(|key| Value::Object(key.public.clone())).collect();
+        serde_json::json!({ "keys": keys }).to_string()
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &[VerificationKey] {
+        &self.keys
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no key: then no token can be verified.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+fn member<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    jwk.get(name).and_then(Value::as_str)
+}
+
+fn read(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
+    if member(jwk, "use").is_some_and(|usage| usage != "sig") {
+        return Err("is not for signatures (`use`)");
+    }
+    let (members, mut algorithms): (&[&str], Vec<Algorithm>) = match (member(jwk, "kty"), member(jwk, "crv")) {
+        (Some("RSA"), _) => {
+            use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
+            (&["n", "e"], vec![RS256, RS384, RS512, PS256, PS384, PS512])
+        }
+        (Some("EC"), Some("P-256")) => (&["crv", "x", "y"], vec![Algorithm::ES256]),
+        (Some("EC"), Some("P-384")) => (&["crv", "x", "y"], vec![Algorithm::ES384]),
+        (Some("OKP"), Some("Ed25519")) => (&["crv", "x"], vec![Algorithm::EdDSA]),
+        _ => return Err("is of a type that is not supported"),
+    };
+    let mut public: Map<String, Value> = Map::new();
+    for name in members.iter().chain(&["kty"]) {
+        public.insert((*name).to_owned(), member(jwk, name).ok_or("lacks a member of its type")?.into());
+    }
+    if let Some(name) = member(jwk, "alg") {
+        let named = name.parse::<Algorithm>();
+        algorithms.retain(|algorithm| named.as_ref() == Ok(algorithm));
+        if algorithms.is_empty() {
+            return Err("has an `alg` that does not fit its type");
+        }
+    }
+    if let [algorithm] = algorithms[..] {
+        public.insert("alg".to_owned(), format!("{algorithm:?}").into());
+    }
+    let id = member(jwk, "kid").filter(|id| !id.is_empty()).map(str::to_owned);
+    if let Some(id) = &id {
+        public.insert("kid".to_owned(), id.as_str().into());
+    }
+    Ok(VerificationKey { id, algorithms, key: decoding_key(&public)?, public })
+}
+
+fn decoding_key(public: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
+    const MALFORMED: &str = "is malformed";
+    let bytes = |name| URL_SAFE_NO_PAD.decode(member(public, name).unwrap_or_default()).map_err(|_| MALFORMED);
+    let text = |name| member(public, name).unwrap_or_default();
+    if text("kty") == "RSA" {
+        let modulus = bytes("n")?;
+        let leading_zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+        if (modulus.len() - leading_zeros) * 8 < MIN_RSA_BITS {
+            return Err("is shorter than 2048 bits");
+        }
+        return Ok(DecodingKey::from_rsa_raw_components(&modulus, &bytes("e")?));
+    }
+    let size = if text("crv") == "P-384" { 48 } else { 32 };
+    if text("kty") == "OKP" {
+        if bytes("x")?.len() != size {
+            return Err(MALFORMED);
+        }
+        return DecodingKey::from_ed_components(text("x")).map_err(|_| MALFORMED);
+    }
+    if bytes("x")?.len() != size || bytes("y")?.len() != size {
+        return Err(MALFORMED);
+    }
+    DecodingKey::from_ec_components(text("x"), text("y")).map_err(|_| MALFORMED)
+}

@@ -1,0 +1,138 @@
+//! Verification of JWTs in compact form (RFC 7515 section 3.1, RFC 7519 section 7.2).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use serde_json::{Map, Value};
+
+use crate::claims::Claims;
+use crate::jwks::{KeySet, VerificationKey};
+
+/// How far clocks may be apart, in seconds.
+pub const CLOCK_SKEW: i64 = 60;
+/// The latest `exp` that is taken for a time in seconds. A later one was written in milliseconds, by mistake.
+pub const LATEST_EXPIRY: i64 = 1_000_000_000_000;
+
+/// Why a token is not valid.
+#[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TokenError {
+    /// It is not a JWT.
+    #[error("not a JWT in compact form")]
+    Malformed,
+    /// `iss` is not an issuer that is accepted here.
+    #[error("issued by an issuer that is not accepted here")]
+    UnknownIssuer,
+    /// No key of the issuer fits its `kid` and `alg`.
+    #[error("signed with a key or an algorithm that the issuer does not have")]
+    NoKey,
+    /// The signature is wrong.
+    #[error("wrong signature")]
+    Signature,
+    /// There is no usable `exp`.
+    #[error("without a usable expiry")]
+    NoExpiry,
+    /// `exp` is past.
+    #[error("expired")]
+    Expired,
+    /// `nbf` is yet to come.
+    #[error("not valid yet")]
+    NotYetValid,
+    /// None of the audiences that are accepted here is in `aud`.
+    #[error("for another audience")]
+    Audience,
+}
+
+struct Unverified<'a> {
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+fn split(token: &str) -> Option<Unverified<'_>> {
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (header, payload) = signed.split_once('.')?;
+    let object = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+    Some(Unverified {
+        header: object(header)?,
+        claims: object(payload)?,
+        signed,
+        signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+    })
+}
+
+/// The issuer that a token names, before anything about it is verified: good for choosing keys, and for nothing else.
+///
+/// # Errors
+///
+/// If it is not a JWT with an issuer.
+pub fn claimed_issuer(token: &str) -> Result<String, TokenError> {
+    let claims = split(token).ok_or(TokenError::Malformed)?.claims;
+    claims.get("iss").and_then(Value::as_str).map(str::to_owned).ok_or(TokenError::UnknownIssuer)
+}
+
+/// Verifies a token of one issuer: its signature with one of the keys, its issuer, `exp`, which it must have, and `nbf`.
+/// Whether it is for this API is asked of the claims (`aud`), since APIs behind one enforcer may differ in it.
+///
+/// `now` is in seconds since 1970. Clocks may be a minute apart.
+///
+/// # Errors
+///
+/// With the first thing that is wrong.
+pub fn verify(token: &str, issuer: &str, keys: &KeySet, now: i64) -> Result<Claims, TokenError> {
+    let Unverified { header, claims, signed, signature } = split(token).ok_or(TokenError::Malformed)?;
+    if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
+        return Err(TokenError::UnknownIssuer);
+    }
+    check_times(&claims, now)?;
+    check_signature(&header, signed, &signature, keys)?;
+    Ok(Claims::new(claims))
+}
+
+fn check_signature(
+    header: &Map<String, Value>,
+    signed: &str,
+    signature: &[u8],
+    keys: &KeySet,
+) -> Result<(), TokenError> {
+    let algorithm: Algorithm =
+        header.get("alg").and_then(Value::as_str).and_then(|name| name.parse().ok()).ok_or(TokenError::NoKey)?;
+    let id = header.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty());
+    let fits = |key: &&VerificationKey| id.is_none() || key.id.is_none() || key.id.as_deref() == id;
+    let mut candidates = keys
+        .keys()
+        .iter()
+        .filter(fits)
+        .filter(|key| key.algorithms.contains(&algorithm))
+        .peekable();
+    if candidates.peek().is_none() {
+        return Err(TokenError::NoKey);
+    }
+    let verified = candidates.any(|key| {
+        (DEFAULT_PROVIDER.verifier_factory)(&algorithm, &key.key)
+            .is_ok_and(|verifier| verifier.verify(signed.as_bytes(), &signature.to_vec()).is_ok())
+    });
+    if verified { Ok(()) } else { Err(TokenError::Signature) }
+}
+
+fn check_times(claims: &Map<String, Value>, now: i64) -> Result<(), TokenError> {
+    let expiry = claims.get("exp").and_then(seconds).ok_or(TokenError::NoExpiry)?;
+    if !(1..LATEST_EXPIRY).contains(&expiry) {
+        return Err(TokenError::NoExpiry);
+    }
+    if now > expiry + CLOCK_SKEW {
+        return Err(TokenError::Expired);
+    }
+    match claims.get("nbf") {
+        None => Ok(()),
+        Some(value) if seconds(value).is_some_and(|start| now + CLOCK_SKEW >= start) => Ok(()),
+        Some(_) => Err(TokenError::NotYetValid),
+    }
+}
+
+/// A NumericDate (RFC 7519 section 2), cut to whole seconds.
+fn seconds(value: &Value) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range saturates, and is then refused")]
+    value.as_i64().or_else(|| value.as_f64().map(|float| float as i64))
+}
