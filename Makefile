@@ -1,0 +1,89 @@
+# The one front door. `make` prints what there is.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+STEP := scripts/step
+PAIRS ?= 2000
+SEED ?=
+
+## For a person
+
+help: ## Print these targets
+	@awk -F ':.*## ' '/^## / { print "\n" substr($$0, 4) } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Cluster, Istio, chart and examples; send requests and print what was refused (root)
+	@$(STEP) "demo" scripts/suite demo
+
+up: ## Bring a cluster with Istio and the chart up, and keep it (root)
+	@$(STEP) "cluster" scripts/suite up
+
+shell: ## A shell in that cluster, with kubectl and helm
+	@scripts/testbed shell
+
+down: ## End that cluster
+	@scripts/testbed down
+
+image: ## Build the static release binary and its image
+	@$(STEP) "image" scripts/image release
+
+## Before a commit
+
+fmt: ## Format the code
+	@cargo fmt --all
+
+gen: ## Write the generated files anew
+	@cargo run --quiet -p countersign-crds --bin crdgen charts/countersign/templates
+
+check: check-format check-lint check-licences check-rooms check-generated check-chart check-unit ## All that needs neither root nor a cluster
+
+lint: check-format check-lint ## Format and clippy alone
+
+test: check test-api test-cluster ## Everything (root)
+
+## Longer
+
+differential: ## The same requests to decide and to a real Istio (root): PAIRS=20000 SEED=…
+	@$(STEP) "differential" env PAIRS=$(PAIRS) $(if $(SEED),SEED=$(SEED)) scripts/suite differential
+
+bench: ## Time and memory with 10,000 policies, into target/bench.json (root)
+	@$(STEP) "bench" scripts/suite bench
+
+compat: ## The API-server tests on Kubernetes 1.36 (root)
+	@$(STEP) "API server tests on Kubernetes 1.36" scripts/suite api --kubernetes 1.36
+
+clean: ## Remove what was built in the checkout; the cache outside it stays
+	@cargo clean
+
+# The steps of `check` and `test`, each of which can be run alone.
+
+check-format:
+	@$(STEP) "format" cargo fmt --all --check
+
+check-lint:
+	@$(STEP) "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
+
+check-licences:
+	@$(STEP) "licences and bans" scripts/check-licences
+
+check-rooms:
+	@$(STEP) "purity and direction of the rooms" scripts/check-rooms
+
+check-generated:
+	@$(STEP) "generated files" scripts/check-generated
+
+check-chart:
+	@$(STEP) "chart" scripts/check-chart
+
+check-unit:
+	@$(STEP) "unit and golden tests" cargo test --locked --workspace --exclude countersign-e2e
+
+test-api:
+	@$(STEP) "API server tests" scripts/suite api
+
+test-cluster:
+	@$(STEP) "cluster tests" scripts/suite cluster
+
+.PHONY: help demo up shell down image fmt gen check lint test differential bench compat clean check-format check-lint \
+	check-licences check-rooms check-generated check-chart check-unit test-api test-cluster

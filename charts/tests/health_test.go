@@ -1,0 +1,144 @@
+// Package tests checks the chart without a cluster.
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// The Lua that Argo CD itself runs, with the object in `obj` as Argo CD gives it.
+func health(t *testing.T, object string) (status, message string) {
+	t.Helper()
+	script, err := os.ReadFile("../countersign/files/argocd/health.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := json.Unmarshal([]byte(object), &value); err != nil {
+		t.Fatal(err)
+	}
+	state := lua.NewState()
+	defer state.Close()
+	state.SetGlobal("obj", toLua(state, value))
+	if err := state.DoString(string(script)); err != nil {
+		t.Fatal(err)
+	}
+	answer, ok := state.Get(-1).(*lua.LTable)
+	if !ok {
+		t.Fatalf("the script returned %v, not a table", state.Get(-1))
+	}
+	return lua.LVAsString(answer.RawGetString("status")), lua.LVAsString(answer.RawGetString("message"))
+}
+
+func toLua(state *lua.LState, value any) lua.LValue {
+	switch value := value.(type) {
+	case map[string]any:
+		table := state.NewTable()
+		for key, item := range value {
+			table.RawSetString(key, toLua(state, item))
+		}
+		return table
+	case []any:
+		table := state.NewTable()
+		for _, item := range value {
+			table.Append(toLua(state, item))
+		}
+		return table
+	case string:
+		return lua.LString(value)
+	case float64:
+		return lua.LNumber(value)
+	case bool:
+		return lua.LBool(value)
+	default:
+		return lua.LNil
+	}
+}
+
+func TestArgoCDHealth(t *testing.T) {
+	cases := []struct {
+		name, object, status, message string
+	}{
+		{
+			"no status",
+			`{"metadata": {"generation": 1}}`,
+			"Progressing", "waiting for the operator",
+		},
+		{
+			"the status that the CRD gives to a fresh object",
+			`{"metadata": {"generation": 1}, "status": {"conditions": [
+				{"type": "Accepted", "status": "Unknown", "reason": "Pending", "message": "waiting for the operator"},
+				{"type": "Ready", "status": "Unknown", "reason": "Pending", "message": "waiting for the operator"}]}}`,
+			"Progressing", "waiting for the operator",
+		},
+		{
+			"stale: ready once, changed since",
+			`{"metadata": {"generation": 3}, "status": {"observedGeneration": 2, "conditions": [
+				{"type": "Accepted", "status": "True"}, {"type": "Ready", "status": "True"}]}}`,
+			"Progressing", "the operator has not yet seen the latest change",
+		},
+		{
+			"stale: refused once, changed since",
+			`{"metadata": {"generation": 3}, "status": {"observedGeneration": 2, "conditions": [
+				{"type": "Accepted", "status": "False", "message": "no"}]}}`,
+			"Progressing", "the operator has not yet seen the latest change",
+		},
+		{
+			"refused",
+			`{"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "conditions": [
+				{"type": "Ready", "status": "False", "reason": "WeakerThanSensitivity", "message": "not ready"},
+				{"type": "Accepted", "status": "False", "reason": "WeakerThanSensitivity", "message": "scopes are required"}]}}`,
+			"Degraded", "scopes are required",
+		},
+		{
+			"accepted, being written",
+			`{"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "conditions": [
+				{"type": "Accepted", "status": "True"},
+				{"type": "Ready", "status": "False", "reason": "Reconciling", "message": "writing"}]}}`,
+			"Progressing", "writing",
+		},
+		{
+			"accepted, but not all of it can be enforced",
+			`{"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "conditions": [
+				{"type": "Accepted", "status": "True"},
+				{"type": "Ready", "status": "False", "reason": "PartiallyProgrammed", "message": "no waypoint"}]}}`,
+			"Degraded", "no waypoint",
+		},
+		{
+			"conditions without Ready",
+			`{"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "conditions": [{"type": "Accepted", "status": "True"}]}}`,
+			"Progressing", "waiting for the operator",
+		},
+		{
+			"ready policy",
+			`{"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "conditions": [
+				{"type": "Accepted", "status": "True"}, {"type": "Programmed", "status": "True"},
+				{"type": "Ready", "status": "True", "message": "all rules are enforced"}]}}`,
+			"Healthy", "all rules are enforced",
+		},
+		{
+			"issuer without keys",
+			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "KeysAvailable", "status": "False", "reason": "NoKeys", "message": "no keys"},
+				{"type": "Ready", "status": "False", "reason": "NoKeys", "message": "no keys"}]}}`,
+			"Degraded", "no keys",
+		},
+		{
+			"ready identity",
+			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "spiffeId": "spiffe://cluster.local/ns/a/sa/b",
+				"conditions": [{"type": "Ready", "status": "True"}]}}`,
+			"Healthy", "",
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			status, message := health(t, c.object)
+			if status != c.status || message != c.message {
+				t.Errorf("got %s %q, expected %s %q", status, message, c.status, c.message)
+			}
+		})
+	}
+}

@@ -1,0 +1,146 @@
+package tests
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+const chart = "../countersign/"
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(chart + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The values that a person can set, each by its path, with the comment above it.
+func values(t *testing.T) map[string]string {
+	t.Helper()
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(read(t, "values.yaml")), &document); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	var walk func(node *yaml.Node, path string)
+	walk = func(node *yaml.Node, path string) {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key, value := node.Content[i], node.Content[i+1]
+			name := strings.TrimPrefix(path+"."+key.Value, ".")
+			// A mapping with a comment of its own (`resources`) is one value.
+			if value.Kind == yaml.MappingNode && len(value.Content) > 0 && !strings.HasPrefix(key.HeadComment, "# -- ") {
+				walk(value, name)
+				continue
+			}
+			found[name] = key.HeadComment
+		}
+	}
+	walk(document.Content[0], "")
+	return found
+}
+
+func names[V any](m map[string]V) []string {
+	list := make([]string, 0, len(m))
+	for name := range m {
+		list = append(list, name)
+	}
+	sort.Strings(list)
+	return list
+}
+
+func TestEveryValueIsDocumented(t *testing.T) {
+	for name, comment := range values(t) {
+		if !strings.HasPrefix(comment, "# -- ") {
+			t.Errorf("%s has no comment that starts with `# -- `", name)
+		}
+	}
+}
+
+func TestEveryValueIsUsedAndEveryUsedValueIsThere(t *testing.T) {
+	used := map[string]bool{}
+	files, err := filepath.Glob(chart + "templates/*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no templates: %v", err)
+	}
+	for _, file := range files {
+		text := read(t, "templates/"+filepath.Base(file))
+		for _, match := range regexp.MustCompile(`\.Values\.([A-Za-z.]+)`).FindAllStringSubmatch(text, -1) {
+			used[match[1]] = true
+		}
+	}
+	there := values(t)
+	for _, name := range names(used) {
+		if _, ok := there[name]; !ok {
+			t.Errorf("the templates use %s, which values.yaml does not have", name)
+		}
+	}
+	for _, name := range names(there) {
+		if !used[name] {
+			t.Errorf("no template uses %s", name)
+		}
+	}
+}
+
+type schema struct {
+	Type                 any               `json:"type"`
+	Properties           map[string]schema `json:"properties"`
+	AdditionalProperties any               `json:"additionalProperties"`
+}
+
+func TestSchemaHasTheSameNamesAndRefusesOthers(t *testing.T) {
+	var root schema
+	if err := json.Unmarshal([]byte(read(t, "values.schema.json")), &root); err != nil {
+		t.Fatal(err)
+	}
+	there := values(t)
+	known := map[string]bool{}
+	var walk func(node schema, path string)
+	walk = func(node schema, path string) {
+		if node.AdditionalProperties != false {
+			t.Errorf("the schema of %q allows other names", path)
+		}
+		for key, child := range node.Properties {
+			name := strings.TrimPrefix(path+"."+key, ".")
+			if _, value := there[name]; !value && len(child.Properties) > 0 {
+				walk(child, name)
+				continue
+			}
+			known[name] = true
+		}
+	}
+	walk(root, "")
+	delete(known, "global") // Helm's own.
+	for _, name := range names(there) {
+		if !known[name] {
+			t.Errorf("values.schema.json does not know %s", name)
+		}
+	}
+	for _, name := range names(known) {
+		if _, ok := there[name]; !ok {
+			t.Errorf("values.schema.json knows %s, which values.yaml does not have", name)
+		}
+	}
+}
+
+func TestRolesNameWhatTheyAllow(t *testing.T) {
+	for _, file := range []string{"templates/rbac.yaml", "templates/user-roles.yaml"} {
+		for number, line := range strings.Split(read(t, file), "\n") {
+			key, list, _ := strings.Cut(strings.TrimLeft(line, "- "), ":")
+			if key != "apiGroups" && key != "resources" && key != "verbs" {
+				continue
+			}
+			if strings.Contains(list, "*") || strings.Contains(list, "secrets") || strings.Contains(list, "impersonate") {
+				t.Errorf("%s:%d allows too much: %s", file, number+1, strings.TrimSpace(line))
+			}
+		}
+	}
+}
