@@ -31,16 +31,12 @@ impl Lock {
     pub fn take(name: &str) -> Result<Self> {
         let path = root()?.join(format!("{name}.lock"));
         let open = || File::create(&path).with_context(|| format!("cannot create {}", path.display()));
-        match Flock::lock(open()?, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self(lock)),
-            Err(_) => {
-                eprintln!("another run is building {name}; waiting for it …");
-                let lock = Flock::lock(open()?, FlockArg::LockExclusive)
-                    .map_err(|(_, errno)| errno)
-                    .with_context(|| format!("cannot lock {}", path.display()))?;
-                Ok(Self(lock))
-            }
+        if let Ok(lock) = Flock::lock(open()?, FlockArg::LockExclusiveNonblock) {
+            return Ok(Self(lock));
         }
+        eprintln!("another run is building {name}; waiting for it …");
+        let lock = Flock::lock(open()?, FlockArg::LockExclusive).map_err(|(_, errno)| errno);
+        Ok(Self(lock.with_context(|| format!("cannot lock {}", path.display()))?))
     }
 }
 
@@ -51,11 +47,11 @@ pub fn key<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let hash = hash.finalize();
+    format!(
+        "{:016x}",
+        hash.iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte))
+    )
 }
 
 /// Fills the folder `place` with `fill`, which works in a folder of another name: `place` is whole or not there.

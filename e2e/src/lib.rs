@@ -1,7 +1,25 @@
 //! The testbed: a real cluster in one set of namespaces, and what tests need to speak to it.
-#![allow(clippy::missing_panics_doc, reason = "test code: a panic is how a test fails")]
+//!
+//! A test that runs under `testbed run … -- cargo test` begins with [`Testbed::from_env`], makes itself a
+//! [`Namespace`], and sends what a caller would send with [`MeshClient`] and tokens of an [`Issuer`].
 
+pub mod audit;
 pub mod cache;
 pub mod cluster;
+pub mod http;
+mod issuer;
+mod mesh_client;
+mod namespace;
 pub mod shell;
+mod testbed;
 pub mod tools;
+mod wait;
+mod workload;
+
+pub use http::{Answer, Request};
+pub use issuer::{Algorithm, Issuer};
+pub use mesh_client::MeshClient;
+pub use namespace::Namespace;
+pub use testbed::Testbed;
+pub use wait::wait_for;
+pub use workload::{Executed, Running, Workload};

@@ -15,7 +15,7 @@ use super::harness;
 use super::sandbox::Whereabouts;
 use crate::{cache, shell};
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// The file that says where the testbed in the background is.
 pub fn state() -> Result<PathBuf> {
@@ -94,7 +94,7 @@ pub fn down() -> Result<()> {
     if alive(running.parent) {
         kill(Pid::from_raw(i32::try_from(running.parent)?), Signal::SIGTERM)?;
     }
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while running.data.exists() {
         if Instant::now() > end {
             bail!(

@@ -1,6 +1,7 @@
 //! The processes of a cluster, each with a log file.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -98,7 +99,7 @@ impl<'a> Components<'a> {
                 Err(error) => error.to_string(),
             };
             let log = fs::read_to_string(self.log(program)).unwrap_or_default();
-            report += &format!("--- {program} ({state})\n{}\n", shell::tail(&log, 12));
+            let _ = writeln!(report, "--- {program} ({state})\n{}", shell::tail(&log, 12));
         }
         report
     }

@@ -31,7 +31,7 @@ pub(super) async fn api_server(components: &Components<'_>, data: &Path) -> Resu
     components.start("kube-apiserver", api_server_flags(&show))?;
     let client = client(data).await?;
     components
-        .until("kube-apiserver", "it to be ready", Duration::from_secs(60), || async {
+        .until("kube-apiserver", "it to be ready", Duration::from_mins(1), || async {
             client.request_text(http_get("/readyz")?).await?;
             Ok(())
         })

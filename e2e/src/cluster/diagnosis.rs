@@ -1,5 +1,7 @@
 //! What a person needs to see when something in the cluster went wrong.
 
+use std::fmt::Write as _;
+
 use super::Plan;
 use super::components::Components;
 use crate::shell;
@@ -13,7 +15,12 @@ pub(super) fn report(plan: &Plan, components: &Components<'_>) -> String {
     ];
     for question in questions {
         let answer = kubectl(plan, question).unwrap_or_else(|error| format!("{error:#}"));
-        report += &format!("--- kubectl {}\n{}\n", question.join(" "), shell::tail(&answer, 40));
+        let _ = writeln!(
+            report,
+            "--- kubectl {}\n{}",
+            question.join(" "),
+            shell::tail(&answer, 40)
+        );
     }
     report
 }

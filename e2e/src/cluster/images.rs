@@ -166,7 +166,7 @@ fn simple(name: &str, files: &[(&Path, &str)], text: &str) -> Result<PathBuf> {
 
 /// Removes archives of earlier builds of an image: a test server changes often.
 fn remove_older(images: &Path, name: &str, keep: &Path) -> Result<()> {
-    const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+    const DAY: std::time::Duration = std::time::Duration::from_hours(24);
     for entry in fs::read_dir(images)? {
         let path = entry?.path();
         let ours = path

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use super::cgroups;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A janitor at work; dropping it closes its standard input and waits until all is clean.
 pub(super) struct Janitor(Child);

@@ -76,7 +76,7 @@ pub(super) async fn node(components: &Components<'_>, plan: &Plan) -> Result<()>
     dns(components, &plan.data)?;
     let nodes: Api<Node> = Api::all(control_plane::client(&plan.data).await?);
     components
-        .until("kubelet", "its node to be ready", Duration::from_secs(60), || async {
+        .until("kubelet", "its node to be ready", Duration::from_mins(1), || async {
             let node = nodes.get("node-1").await?;
             let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
             let ready = conditions

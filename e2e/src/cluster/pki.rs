@@ -1,5 +1,6 @@
 //! The cluster's own keys: its certificate authority, the API server's certificate, and a token for each component.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -48,7 +49,7 @@ pub(super) fn write(data: &Path) -> Result<()> {
     let mut tokens = String::new();
     for (name, user, groups) in IDENTITIES {
         let token = uuid::Uuid::new_v4().simple().to_string();
-        tokens += &format!("{token},{user},{user},\"{groups}\"\n");
+        writeln!(tokens, "{token},{user},{user},\"{groups}\"")?;
         super::kubeconfig::write(&data.join(format!("{name}.kubeconfig")), &ca.pem(), &token)?;
     }
     fs::write(pki.join("tokens.csv"), tokens).context("cannot write the tokens")

@@ -39,10 +39,10 @@ impl Progress {
 
 /// Builds `family` unless the cache has it, and gives its folder.
 pub(super) fn family(family: &Family, home: &Path, progress: &mut Progress) -> Result<PathBuf> {
-    let source = cache::room().join("tools").join(family.name);
+    let source = source(family);
     let version = version(&source, family.module)?;
     let variables = variables(family, &version);
-    let place = home.join(format!("{}-{}", family.name, key(family, &source, &variables)?));
+    let place = place(family, home)?;
     let cached = place.exists();
     if family.packages.is_empty() {
         progress.step(&format!("{} {version}", family.name), cached, || {
@@ -64,6 +64,17 @@ pub(super) fn family(family: &Family, home: &Path, progress: &mut Progress) -> R
         })?;
     }
     Ok(place)
+}
+
+/// Where `family` is in the cache, or will be.
+pub(super) fn place(family: &Family, home: &Path) -> Result<PathBuf> {
+    let source = source(family);
+    let variables = variables(family, &version(&source, family.module)?);
+    Ok(home.join(format!("{}-{}", family.name, key(family, &source, &variables)?)))
+}
+
+fn source(family: &Family) -> PathBuf {
+    cache::room().join("tools").join(family.name)
 }
 
 fn go_build(family: &Family, source: &Path, variables: &[String], package: &str, out: &Path) -> Result<()> {

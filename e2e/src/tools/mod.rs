@@ -35,12 +35,12 @@ pub struct Tools {
 impl Tools {
     /// The path of a program such as `kubelet`.
     pub fn bin(&self, name: &str) -> Result<PathBuf> {
-        self.find(Path::new("bin").join(name))
+        self.find(&Path::new("bin").join(name))
     }
 
     /// The path of a file or folder that came along with a module, such as `charts`.
     pub fn share(&self, name: &str) -> Result<PathBuf> {
-        self.find(Path::new("share").join(name))
+        self.find(&Path::new("share").join(name))
     }
 
     /// A value for `PATH` in which the tools come first.
@@ -54,10 +54,10 @@ impl Tools {
         folders.join(":")
     }
 
-    fn find(&self, name: PathBuf) -> Result<PathBuf> {
+    fn find(&self, name: &Path) -> Result<PathBuf> {
         self.folders
             .iter()
-            .map(|folder| folder.join(&name))
+            .map(|folder| folder.join(name))
             .find(|path| path.exists())
             .with_context(|| format!("{} is not among the tools built for this testbed", name.display()))
     }
@@ -67,8 +67,17 @@ impl Tools {
 pub fn ensure(scope: Scope, kubernetes: Option<&str>) -> Result<Tools> {
     prerequisites::check(scope)?;
     let families = families::wanted(scope, kubernetes)?;
-    let _lock = Lock::take("tools")?;
     let home = cache::root()?.join("tools");
+    let mut places = vec![wheels::place(&home)?];
+    for family in &families {
+        places.push(build::place(family, &home)?);
+    }
+    // What is in the cache is whole, and needs no lock.
+    let _lock = places
+        .iter()
+        .any(|place| !place.exists())
+        .then(|| Lock::take("tools"))
+        .transpose()?;
     let total = families
         .iter()
         .map(|family| family.packages.len().max(1))

