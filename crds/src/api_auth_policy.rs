@@ -22,13 +22,48 @@ use serde::{Deserialize, Serialize};
     namespaced,
     status = "ApiAuthPolicyStatus",
     doc = "ApiAuthPolicy says who may call which operation of an API, with which kind of credential. What no rule admits is refused.",
-    printcolumn(name = "Target", type_ = "string", json_path = ".status.target", description = "What the policy protects."),
-    printcolumn(name = "Sensitivity", type_ = "string", json_path = ".status.sensitivity", description = "The sensitivity in force: the strictest of the policy's own, the namespace's floor and the other policies on the target."),
-    printcolumn(name = "Credentials", type_ = "string", json_path = ".status.credentials", description = "The kinds of credential accepted."),
-    printcolumn(name = "Mode", type_ = "string", json_path = ".status.mode", description = "The mode in force."),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the policy is accepted and written to the enforcers."),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", priority = 1),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
+    printcolumn(
+        name = "Target",
+        type_ = "string",
+        json_path = ".status.target",
+        description = "What the policy protects."
+    ),
+    printcolumn(
+        name = "Sensitivity",
+        type_ = "string",
+        json_path = ".status.sensitivity",
+        description = "The sensitivity in force: the strictest of the policy's own, the namespace's floor and the other policies on the target."
+    ),
+    printcolumn(
+        name = "Credentials",
+        type_ = "string",
+        json_path = ".status.credentials",
+        description = "The kinds of credential accepted."
+    ),
+    printcolumn(
+        name = "Mode",
+        type_ = "string",
+        json_path = ".status.mode",
+        description = "The mode in force."
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether the policy is accepted and written to the enforcers."
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -178,6 +213,8 @@ pub struct HeaderLocation {
         .message("say who may call: give callers, or, for a Public API, unauthenticated: true"),
     validation = Rule::new("!(has(self.unauthenticated) && self.unauthenticated) || (has(self.operations) && size(self.operations) > 0)")
         .message("an unauthenticated rule must name its operations"),
+    validation = Rule::new("!(has(self.unauthenticated) && self.unauthenticated) || has(self.rateLimit)")
+        .message("an unauthenticated rule needs a rateLimit: there is no caller to hold to account"),
     validation = Rule::new("!(has(self.unauthenticated) && self.unauthenticated) || !has(self.scopes) || size(self.scopes) == 0")
         .message("an unauthenticated rule cannot ask for scopes: there is no token to hold them")
 )]
@@ -202,10 +239,25 @@ pub struct PolicyRule {
     /// that is presented all the same must be valid.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unauthenticated: bool,
+    /// How many requests to the rule's operations each proxy lets through. Required with `unauthenticated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
     /// Requirements of the tier that this rule does without, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
     pub waive: Vec<Waiver>,
+}
+
+/// A number of requests in a time, counted by each proxy for itself: three replicas let three times as many through.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateLimit {
+    /// How many requests.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub requests: u32,
+    /// In which time, such as `1s` or `1m`: from a second to an hour.
+    #[schemars(length(min = 2, max = 16), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
+    pub per: String,
 }
 
 /// A requirement of a tier that a rule can do without, by name.
@@ -223,7 +275,10 @@ pub enum Waiver {
 pub struct Operation {
     /// HTTP methods, in capitals. Without any, all methods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 32), regex(pattern = "^[A-Z][A-Z-]*$")))]
+    #[schemars(
+        length(max = 16),
+        inner(length(min = 1, max = 32), regex(pattern = "^[A-Z][A-Z-]*$"))
+    )]
     pub methods: Vec<String>,
     /// Paths. Without any, all paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -21,7 +21,10 @@ pub struct Manifest {
 /// If a derived CRD cannot be written as JSON, which a test rules out.
 pub fn manifests() -> Result<Vec<Manifest>, serde_json::Error> {
     [
-        (serde_json::to_value(ApiAuthPolicy::crd())?, &["Accepted", "Programmed", "Ready"][..]),
+        (
+            serde_json::to_value(ApiAuthPolicy::crd())?,
+            &["Accepted", "Programmed", "Ready"][..],
+        ),
         (serde_json::to_value(ServiceIdentity::crd())?, &["Ready"]),
         (serde_json::to_value(TokenIssuer::crd())?, &["KeysAvailable", "Ready"]),
     ]

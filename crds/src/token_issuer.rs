@@ -17,11 +17,34 @@ use serde::{Deserialize, Serialize};
     status = "TokenIssuerStatus",
     doc = "TokenIssuer names an issuer of tokens that the cluster trusts, with the keys that verify them and the longest life that it gives them.",
     printcolumn(name = "Issuer", type_ = "string", json_path = ".spec.external.issuer"),
-    printcolumn(name = "Keys", type_ = "integer", json_path = ".status.keyCount", description = "How many keys can verify its tokens now."),
-    printcolumn(name = "Longest Token", type_ = "string", json_path = ".spec.external.maxTokenLifetime"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", priority = 1),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
+    printcolumn(
+        name = "Keys",
+        type_ = "integer",
+        json_path = ".status.keyCount",
+        description = "How many keys can verify its tokens now."
+    ),
+    printcolumn(
+        name = "Longest Token",
+        type_ = "string",
+        json_path = ".spec.external.maxTokenLifetime"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

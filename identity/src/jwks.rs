@@ -123,7 +123,10 @@ fn read(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
     };
     let mut public: Map<String, Value> = Map::new();
     for name in members.iter().chain(&["kty"]) {
-        public.insert((*name).to_owned(), member(jwk, name).ok_or("lacks a member of its type")?.into());
+        public.insert(
+            (*name).to_owned(),
+            member(jwk, name).ok_or("lacks a member of its type")?.into(),
+        );
     }
     if let Some(name) = member(jwk, "alg") {
         let named = name.parse::<Algorithm>();
@@ -139,12 +142,21 @@ fn read(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
     if let Some(id) = &id {
         public.insert("kid".to_owned(), id.as_str().into());
     }
-    Ok(VerificationKey { id, algorithms, key: decoding_key(&public)?, public })
+    Ok(VerificationKey {
+        id,
+        algorithms,
+        key: decoding_key(&public)?,
+        public,
+    })
 }
 
 fn decoding_key(public: &Map<String, Value>) -> Result<DecodingKey, &'static str> {
     const MALFORMED: &str = "is malformed";
-    let bytes = |name| URL_SAFE_NO_PAD.decode(member(public, name).unwrap_or_default()).map_err(|_| MALFORMED);
+    let bytes = |name| {
+        URL_SAFE_NO_PAD
+            .decode(member(public, name).unwrap_or_default())
+            .map_err(|_| MALFORMED)
+    };
     let text = |name| member(public, name).unwrap_or_default();
     if text("kty") == "RSA" {
         let modulus = bytes("n")?;

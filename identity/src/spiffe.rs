@@ -117,11 +117,17 @@ impl FromStr for SpiffeId {
             if matches!(segment, "" | "." | "..") {
                 return Err(SpiffeIdError::Segment);
             }
-            if !segment.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) {
+            if !segment
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+            {
                 return Err(SpiffeIdError::PathCharacter);
             }
         }
-        Ok(Self { trust_domain, path: path.to_owned() })
+        Ok(Self {
+            trust_domain,
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -168,7 +174,13 @@ mod tests {
         ] {
             assert_eq!(text.parse::<SpiffeId>(), Err(error), "{text}");
         }
-        assert_eq!(format!("spiffe://a/{}", "b".repeat(2048)).parse::<SpiffeId>(), Err(E::TooLong));
-        assert_eq!(format!("spiffe://{}/b", "a".repeat(256)).parse::<SpiffeId>(), Err(E::TooLong));
+        assert_eq!(
+            format!("spiffe://a/{}", "b".repeat(2048)).parse::<SpiffeId>(),
+            Err(E::TooLong)
+        );
+        assert_eq!(
+            format!("spiffe://{}/b", "a".repeat(256)).parse::<SpiffeId>(),
+            Err(E::TooLong)
+        );
     }
 }

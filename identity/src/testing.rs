@@ -1,5 +1,9 @@
 //! Issuers that sign tokens, with keys made at run time. For tests only: the feature `testing` brings it in.
-#![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "tests want to fail at once")]
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "tests want to fail at once"
+)]
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
@@ -38,11 +42,18 @@ impl SigningKey {
                 let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key");
                 let der: Pkcs8V1Der = pair.as_der().expect("PKCS#8");
                 let label = "PRIVATE KEY";
-                let pem = format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der.as_ref()));
+                let pem = format!(
+                    "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+                    STANDARD.encode(der.as_ref())
+                );
                 EncodingKey::from_rsa_pem(pem.as_bytes()).expect("PEM")
             }
         };
-        Self { id: id.to_owned(), algorithm, key }
+        Self {
+            id: id.to_owned(),
+            algorithm,
+            key,
+        }
     }
 
     /// The public key as a JWK.
@@ -68,7 +79,10 @@ impl SigningKey {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));
         let signer = (DEFAULT_PROVIDER.signer_factory)(&self.algorithm, &self.key).expect("a signer");
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signer.try_sign(signed.as_bytes()).expect("a signature")))
+        format!(
+            "{signed}.{}",
+            URL_SAFE_NO_PAD.encode(signer.try_sign(signed.as_bytes()).expect("a signature"))
+        )
     }
 }
 

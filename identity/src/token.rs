@@ -69,7 +69,11 @@ fn split(token: &str) -> Option<Unverified<'_>> {
 /// If it is not a JWT with an issuer.
 pub fn claimed_issuer(token: &str) -> Result<String, TokenError> {
     let claims = split(token).ok_or(TokenError::Malformed)?.claims;
-    claims.get("iss").and_then(Value::as_str).map(str::to_owned).ok_or(TokenError::UnknownIssuer)
+    claims
+        .get("iss")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or(TokenError::UnknownIssuer)
 }
 
 /// Verifies a token of one issuer: its signature with one of the keys, its issuer, `exp`, which it must have, and `nbf`.
@@ -81,7 +85,12 @@ pub fn claimed_issuer(token: &str) -> Result<String, TokenError> {
 ///
 /// With the first thing that is wrong.
 pub fn verify(token: &str, issuer: &str, keys: &KeySet, now: i64) -> Result<Claims, TokenError> {
-    let Unverified { header, claims, signed, signature } = split(token).ok_or(TokenError::Malformed)?;
+    let Unverified {
+        header,
+        claims,
+        signed,
+        signature,
+    } = split(token).ok_or(TokenError::Malformed)?;
     if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
         return Err(TokenError::UnknownIssuer);
     }
@@ -96,8 +105,11 @@ fn check_signature(
     signature: &[u8],
     keys: &KeySet,
 ) -> Result<(), TokenError> {
-    let algorithm: Algorithm =
-        header.get("alg").and_then(Value::as_str).and_then(|name| name.parse().ok()).ok_or(TokenError::NoKey)?;
+    let algorithm: Algorithm = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .and_then(|name| name.parse().ok())
+        .ok_or(TokenError::NoKey)?;
     let id = header.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty());
     let fits = |key: &&VerificationKey| id.is_none() || key.id.is_none() || key.id.as_deref() == id;
     let mut candidates = keys
@@ -133,6 +145,9 @@ fn check_times(claims: &Map<String, Value>, now: i64) -> Result<(), TokenError> 
 
 /// A NumericDate (RFC 7519 section 2), cut to whole seconds.
 fn seconds(value: &Value) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range saturates, and is then refused")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float beyond the range saturates, and is then refused"
+    )]
     value.as_i64().or_else(|| value.as_f64().map(|float| float as i64))
 }

@@ -45,13 +45,33 @@ fn what_is_wrong_with_a_token_is_named() {
         ("two parts", "YQ.YQ".to_owned(), TokenError::Malformed),
         ("another key", other.token(&claims()), TokenError::Signature),
         ("alg none", unsigned_token(&claims()), TokenError::NoKey),
-        ("HS256 with the public key", hmac_token(public.as_bytes(), "k1", &claims()), TokenError::NoKey),
-        ("unknown kid", key.token_with_header(&json!({"alg": "ES256", "kid": "k2"}), &claims()), TokenError::NoKey),
-        ("other algorithm", key.token_with_header(&json!({"alg": "RS256", "kid": "k1"}), &claims()), TokenError::NoKey),
-        ("other issuer", with("iss", json!("https://evil.example")), TokenError::UnknownIssuer),
+        (
+            "HS256 with the public key",
+            hmac_token(public.as_bytes(), "k1", &claims()),
+            TokenError::NoKey,
+        ),
+        (
+            "unknown kid",
+            key.token_with_header(&json!({"alg": "ES256", "kid": "k2"}), &claims()),
+            TokenError::NoKey,
+        ),
+        (
+            "other algorithm",
+            key.token_with_header(&json!({"alg": "RS256", "kid": "k1"}), &claims()),
+            TokenError::NoKey,
+        ),
+        (
+            "other issuer",
+            with("iss", json!("https://evil.example")),
+            TokenError::UnknownIssuer,
+        ),
         ("no exp", without_expiry, TokenError::NoExpiry),
         ("exp zero", with("exp", json!(0)), TokenError::NoExpiry),
-        ("exp in milliseconds", with("exp", json!(NOW * 1000)), TokenError::NoExpiry),
+        (
+            "exp in milliseconds",
+            with("exp", json!(NOW * 1000)),
+            TokenError::NoExpiry,
+        ),
         ("exp a string", with("exp", json!("soon")), TokenError::NoExpiry),
         ("expired", with("exp", json!(NOW - 61)), TokenError::Expired),
         ("not yet valid", with("nbf", json!(NOW + 61)), TokenError::NotYetValid),
@@ -59,7 +79,10 @@ fn what_is_wrong_with_a_token_is_named() {
     for (what, token, error) in cases {
         assert_eq!(verify(&token, ISSUER, &keys, NOW), Err(error), "{what}");
     }
-    for (what, token) in [("skew", with("exp", json!(NOW - 60))), ("skew of nbf", with("nbf", json!(NOW + 60)))] {
+    for (what, token) in [
+        ("skew", with("exp", json!(NOW - 60))),
+        ("skew of nbf", with("nbf", json!(NOW + 60))),
+    ] {
         assert!(verify(&token, ISSUER, &keys, NOW).is_ok(), "{what}");
     }
 }
@@ -83,7 +106,10 @@ fn only_public_usable_keys_are_taken() {
     private["d"] = json!("AAAA");
     let set = |keys: serde_json::Value| KeySet::parse(&json!({ "keys": keys }).to_string());
     assert_eq!(set(json!([key.jwk(), private])), Err(KeySetError::PrivateKey(1)));
-    assert_eq!(set(json!([{ "kty": "oct", "k": "c2VjcmV0" }])), Err(KeySetError::PrivateKey(0)));
+    assert_eq!(
+        set(json!([{ "kty": "oct", "k": "c2VjcmV0" }])),
+        Err(KeySetError::PrivateKey(0))
+    );
     assert_eq!(KeySet::parse("[]"), Err(KeySetError::Malformed));
     assert!(matches!(set(json!([])), Err(KeySetError::NoUsableKey(_))));
     let mut encryption = key.jwk();
@@ -91,5 +117,9 @@ fn only_public_usable_keys_are_taken() {
     let short = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" });
     assert_eq!(set(json!([encryption, short, key.jwk()])).unwrap().len(), 1);
     let kept = set(json!([key.jwk()])).unwrap().to_json();
-    assert_eq!(KeySet::parse(&kept).unwrap().to_json(), kept, "what is written reads the same");
+    assert_eq!(
+        KeySet::parse(&kept).unwrap().to_json(),
+        kept,
+        "what is written reads the same"
+    );
 }

@@ -1,0 +1,3 @@
+//! Lowers a resolved policy to the objects of each enforcer.
+
+pub mod istio;

@@ -1,0 +1,320 @@
+//! What became of an object, as conditions that tell a reader what to do.
+
+use countersign_crds::api_auth_policy::{Mode, Outcome};
+use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
+use countersign_identity::KeySet;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::parse::{ParsedIdentity, ParsedIssuer};
+use crate::report::Report;
+use crate::resolve::Reason;
+use crate::world::MeshSettings;
+
+/// The longest message of a condition that stays readable; the API server allows 32768.
+const MAX_MESSAGE: usize = 2048;
+
+/// What came of writing a policy's objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// They are written and current.
+    Current,
+    /// Some could not be written.
+    Failed {
+        /// Why, in a word.
+        reason: ApplyFailure,
+        /// Why, and what to do.
+        message: String,
+    },
+}
+
+/// Why objects could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ApplyFailure {
+    /// An object of that name exists, and is not Countersign's.
+    Conflicted,
+    /// The API server refused the object.
+    Refused,
+    /// The API server did not answer.
+    Unreachable,
+    /// The enforcer's kinds are not installed.
+    NotInstalled,
+}
+
+/// What came of fetching an issuer's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyFetch {
+    /// They stand in the object itself.
+    NotNeeded,
+    /// It was not tried yet.
+    NotYet,
+    /// This was answered.
+    Fetched(String),
+    /// It failed, for this reason.
+    Failed(String),
+}
+
+/// A condition before it is dated.
+struct Finding {
+    name: &'static str,
+    status: Option<bool>,
+    reason: String,
+    message: String,
+}
+
+impl Finding {
+    fn new(name: &'static str, status: Option<bool>, reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            name,
+            status,
+            reason: reason.into(),
+            message: message.into(),
+        }
+    }
+
+    /// Dates the condition: an unchanged status keeps its time.
+    fn dated(self, previous: &[Condition], generation: i64, now: Timestamp) -> Condition {
+        let status = self
+            .status
+            .map_or("Unknown", |yes| if yes { "True" } else { "False" })
+            .to_owned();
+        let since = previous
+            .iter()
+            .find(|before| before.type_ == self.name && before.status == status)
+            .map_or(Time(now), |before| before.last_transition_time.clone());
+        let message = match self.message.char_indices().nth(MAX_MESSAGE) {
+            Some((end, _)) => format!("{} ...", &self.message[..end]),
+            None => self.message,
+        };
+        Condition {
+            type_: self.name.to_owned(),
+            status,
+            reason: self.reason,
+            message,
+            last_transition_time: since,
+            observed_generation: Some(generation),
+        }
+    }
+}
+
+fn dated(findings: Vec<Finding>, previous: &[Condition], generation: i64, now: Timestamp) -> Vec<Condition> {
+    findings
+        .into_iter()
+        .map(|finding| finding.dated(previous, generation, now))
+        .collect()
+}
+
+/// The status of a policy, from what was found and from what was written.
+pub fn policy_status(
+    report: &Report,
+    applied: &Applied,
+    generation: i64,
+    previous: &ApiAuthPolicyStatus,
+    now: Timestamp,
+) -> ApiAuthPolicyStatus {
+    let accepted = accepted(report);
+    let programmed = programmed(report, applied);
+    let ready = ready(report, &accepted, &programmed);
+    ApiAuthPolicyStatus {
+        observed_generation: Some(generation),
+        target: Some(report.target.clone()),
+        sensitivity: report.sensitivity,
+        credentials: report.credentials.clone(),
+        mode: Some(report.mode),
+        rules: report.rules.clone(),
+        token_lifetimes: report.token_lifetimes.clone(),
+        conditions: dated(vec![accepted, programmed, ready], &previous.conditions, generation, now),
+    }
+}
+
+fn accepted(report: &Report) -> Finding {
+    match &report.rejection {
+        None => Finding::new(
+            "Accepted",
+            Some(true),
+            "Accepted",
+            "the policy is understood and strong enough",
+        ),
+        Some((reason, message)) => {
+            let reason: &Reason = reason;
+            Finding::new("Accepted", Some(false), format!("{reason:?}"), message.clone())
+        }
+    }
+}
+
+fn programmed(report: &Report, applied: &Applied) -> Finding {
+    match applied {
+        Applied::Failed { reason, message } => {
+            Finding::new("Programmed", Some(false), format!("{reason:?}"), message.clone())
+        }
+        Applied::Current if report.rejection.is_some() => {
+            let message = match report.mode {
+                Mode::Enforce => "every request is refused until the policy is accepted",
+                Mode::DryRun => "nothing is recorded until the policy is accepted",
+            };
+            Finding::new("Programmed", Some(false), "NotAccepted", message)
+        }
+        Applied::Current => partially(report).unwrap_or_else(|| {
+            Finding::new(
+                "Programmed",
+                Some(true),
+                "Programmed",
+                "the enforcers' objects are written and current",
+            )
+        }),
+    }
+}
+
+/// What keeps a policy that is written from doing all that it says.
+fn partially(report: &Report) -> Option<Finding> {
+    let partial = |reason: &str, message: String| Some(Finding::new("Programmed", Some(false), reason, message));
+    if !report.narrowed.is_empty() {
+        return partial("PartiallyProgrammed", report.narrowed.join("; "));
+    }
+    let not_enforceable: Vec<String> = report
+        .rules
+        .iter()
+        .filter(|rule| rule.outcome == Outcome::NotEnforceable)
+        .map(|rule| {
+            format!(
+                "rule `{}` at {:?}: {}",
+                rule.name,
+                rule.enforcer,
+                rule.message.as_deref().unwrap_or_default()
+            )
+        })
+        .collect();
+    if !not_enforceable.is_empty() {
+        return partial("NotEnforceable", not_enforceable.join("; "));
+    }
+    if !report.unguarded.is_empty() && report.mode == Mode::Enforce {
+        let shown: Vec<&str> = report.unguarded.iter().take(3).map(String::as_str).collect();
+        let message = format!(
+            "{} Pods behind the policy have no Istio proxy, so nothing refuses requests to them ({}); label the namespace \
+             istio-injection=enabled and restart them",
+            report.unguarded.len(),
+            shown.join(", ")
+        );
+        return partial("PodsOutsideMesh", message);
+    }
+    None
+}
+
+fn ready(report: &Report, accepted: &Finding, programmed: &Finding) -> Finding {
+    for finding in [accepted, programmed] {
+        if finding.status != Some(true) {
+            return Finding::new("Ready", Some(false), finding.reason.clone(), finding.message.clone());
+        }
+    }
+    match report.mode {
+        Mode::Enforce => Finding::new(
+            "Ready",
+            Some(true),
+            "Enforcing",
+            "requests that no rule admits are refused",
+        ),
+        Mode::DryRun => Finding::new(
+            "Ready",
+            Some(true),
+            "DryRun",
+            "nobody is refused; the proxies record what they would refuse, judging callers by certificate only, since tokens \
+             are not verified in dry run",
+        ),
+    }
+}
+
+/// The status of a `ServiceIdentity`.
+pub fn identity_status(
+    identity: &ParsedIdentity,
+    mesh: &MeshSettings,
+    generation: i64,
+    previous: &ServiceIdentityStatus,
+    now: Timestamp,
+) -> ServiceIdentityStatus {
+    let spiffe_id = identity.spiffe_id(&mesh.trust_domain);
+    let ready = match &spiffe_id {
+        Ok(_) => Finding::new("Ready", Some(true), "Ready", "policies can name this identity"),
+        Err(problem) => Finding::new("Ready", Some(false), "Invalid", problem.to_string()),
+    };
+    ServiceIdentityStatus {
+        observed_generation: Some(generation),
+        spiffe_id: spiffe_id.ok().map(|id| id.to_string()),
+        conditions: dated(vec![ready], &previous.conditions, generation, now),
+    }
+}
+
+/// The status of a `TokenIssuer`, with the keys that were fetched. A failed fetch keeps the keys of the one before.
+pub fn issuer_status(
+    issuer: &ParsedIssuer,
+    fetch: &KeyFetch,
+    generation: i64,
+    previous: &TokenIssuerStatus,
+    now: Timestamp,
+) -> TokenIssuerStatus {
+    let understood = match &issuer.issuer {
+        Ok(understood) => understood,
+        Err(problem) => {
+            let findings =
+                ["KeysAvailable", "Ready"].map(|name| Finding::new(name, Some(false), "Invalid", problem.to_string()));
+            return TokenIssuerStatus {
+                observed_generation: Some(generation),
+                conditions: dated(findings.into(), &previous.conditions, generation, now),
+                ..TokenIssuerStatus::default()
+            };
+        }
+    };
+    let (keys, finding) = keys(&understood.keys, fetch);
+    let ready = match finding.status {
+        Some(true) => Finding::new("Ready", Some(true), "Ready", "tokens of this issuer can be verified"),
+        status => Finding::new("Ready", status, finding.reason.clone(), finding.message.clone()),
+    };
+    let source = issuer.fetch().filter(|_| !keys.is_empty());
+    TokenIssuerStatus {
+        observed_generation: Some(generation),
+        key_count: i64::try_from(keys.len()).ok(),
+        jwks: source.map(|_| keys.to_json()),
+        jwks_uri: source.map(|source| source.uri.to_owned()),
+        conditions: dated(vec![finding, ready], &previous.conditions, generation, now),
+    }
+}
+
+fn keys(current: &KeySet, fetch: &KeyFetch) -> (KeySet, Finding) {
+    let finding = |status, reason: &str, message: String| Finding::new("KeysAvailable", status, reason, message);
+    let failed = |why: &str| {
+        if current.is_empty() {
+            let message = format!("the keys could not be fetched, so no token can be verified: {why}");
+            return finding(Some(false), "FetchFailed", message);
+        }
+        finding(
+            Some(true),
+            "UsingLastFetched",
+            format!("the keys fetched last are in use, since fetching failed: {why}"),
+        )
+    };
+    match fetch {
+        KeyFetch::NotNeeded => (
+            current.clone(),
+            finding(
+                Some(true),
+                "Inline",
+                format!("{} keys in spec.external.jwks", current.len()),
+            ),
+        ),
+        KeyFetch::NotYet if current.is_empty() => (
+            KeySet::default(),
+            finding(None, "Pending", "the keys are being fetched".to_owned()),
+        ),
+        KeyFetch::NotYet => (
+            current.clone(),
+            finding(Some(true), "Fetched", format!("{} keys were fetched", current.len())),
+        ),
+        KeyFetch::Fetched(body) => match KeySet::parse(body) {
+            Ok(keys) => {
+                let message = format!("{} keys were fetched", keys.len());
+                (keys, finding(Some(true), "Fetched", message))
+            }
+            Err(error) => (current.clone(), failed(&format!("what was answered is {error}"))),
+        },
+        KeyFetch::Failed(why) => (current.clone(), failed(why)),
+    }
+}

@@ -1,0 +1,76 @@
+//! Checks of single values that several kinds share.
+
+/// Refuses what an enforcer would read as a pattern. There are no wildcards: what is admitted is written out.
+pub(super) fn literal(value: &str) -> Result<(), String> {
+    if value.is_empty() {
+        return Err("must not be empty".to_owned());
+    }
+    if value.contains('*') {
+        return Err(format!(
+            "`{value}` holds a wildcard; write out each value that is meant"
+        ));
+    }
+    if value.chars().any(char::is_control) {
+        return Err("must not hold control characters".to_owned());
+    }
+    Ok(())
+}
+
+/// A claim's name, which enforcers write in brackets.
+pub(super) fn claim_name(name: &str) -> Result<(), String> {
+    literal(name)?;
+    if name.contains(['[', ']']) {
+        return Err(format!(
+            "`{name}` holds a bracket; only top-level claims without brackets can be asked for"
+        ));
+    }
+    Ok(())
+}
+
+/// A scope token (RFC 6749 section 3.3).
+pub(super) fn scope(scope: &str) -> Result<(), String> {
+    literal(scope)?;
+    let allowed = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
+    if scope.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{scope}` is not one scope: write each scope as an entry of its own, without spaces or quotes"
+    ))
+}
+
+/// A header's name (RFC 9110 section 5.1), in lower case.
+pub(super) fn header_name(name: &str) -> Result<String, String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(token) {
+        return Err(format!("`{name}` is not a header name"));
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+/// A duration such as `10m` or `1h30m`, in seconds.
+pub(super) fn seconds(text: &str) -> Result<i64, String> {
+    let wrong = || format!("`{text}` is not a duration; write it like 10m, 1h or 90s");
+    let mut total: i64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let number: i64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let unit = match &rest[digits..=digits] {
+            "h" => 3600,
+            "m" => 60,
+            "s" => 1,
+            _ => return Err(wrong()),
+        };
+        total = number
+            .checked_mul(unit)
+            .and_then(|part| total.checked_add(part))
+            .ok_or_else(wrong)?;
+        rest = &rest[digits + 1..];
+    }
+    if total > 0 {
+        Ok(total)
+    } else {
+        Err(format!("`{text}` must be longer than zero"))
+    }
+}

@@ -1,0 +1,188 @@
+//! Where a policy is enforced.
+
+use std::collections::BTreeMap;
+
+use countersign_crds::api_auth_policy::Enforcer;
+
+use super::{Lookup, Reason};
+use crate::model::Target;
+use crate::parse::Problem;
+use crate::world::{Dependency, ObjectName, World};
+
+/// The GatewayClass whose Gateways Istio runs.
+const ISTIO_GATEWAY_CLASS: &str = "istio";
+
+/// One place where a policy is enforced.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    /// What enforces it there.
+    pub enforcer: Enforcer,
+    /// What the enforcer's objects are attached to.
+    pub attachment: Attachment,
+}
+
+/// What an enforcer's objects are attached to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attachment {
+    /// The Pods with these labels.
+    Pods(BTreeMap<String, String>),
+    /// A Service, at its waypoint.
+    Service(String),
+    /// A Gateway.
+    Gateway(String),
+    /// Some hosts of a Gateway; all of them, if none is named.
+    Hosts {
+        /// The Gateway.
+        gateway: String,
+        /// The hosts.
+        hosts: Vec<String>,
+    },
+}
+
+impl Point {
+    /// Whether callers from outside the mesh reach it.
+    pub fn faces_outside(&self) -> bool {
+        self.enforcer == Enforcer::IstioGateway
+    }
+
+    /// The labels of the Pods that it covers, if it covers Pods.
+    pub(crate) fn pods(&self) -> Option<&BTreeMap<String, String>> {
+        match &self.attachment {
+            Attachment::Pods(labels) => Some(labels),
+            _ => None,
+        }
+    }
+
+    /// Whether some request could pass both this point and another.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        use Attachment::{Gateway, Hosts, Pods, Service};
+        match (&self.attachment, &other.attachment) {
+            (Pods(one), Pods(two)) => one
+                .iter()
+                .all(|(label, value)| two.get(label).is_none_or(|same| same == value)),
+            (Service(one), Service(two)) => one == two,
+            (Gateway(one) | Hosts { gateway: one, .. }, Gateway(two) | Hosts { gateway: two, .. }) => one == two,
+            _ => false,
+        }
+    }
+}
+
+/// The points of a policy's targets, and what stands in the way of the first target that has none.
+pub(super) fn resolve<W: World>(
+    namespace: &str,
+    targets: &[Target],
+    lookup: &mut Lookup<'_, W>,
+) -> (Vec<Point>, Option<(Reason, Problem)>) {
+    let mut points = Vec::new();
+    let mut unresolved = None;
+    for (at, target) in targets.iter().enumerate() {
+        match resolve_one(namespace, target, lookup) {
+            Ok(found) => points.extend(found),
+            Err((reason, message)) => {
+                let field = if matches!(target, Target::Pods(_)) {
+                    "spec.selector".to_owned()
+                } else {
+                    format!("spec.targetRefs[{at}]")
+                };
+                unresolved.get_or_insert((reason, Problem::new(field, message)));
+            }
+        }
+    }
+    points.sort();
+    points.dedup();
+    (points, unresolved)
+}
+
+fn resolve_one<W: World>(
+    namespace: &str,
+    target: &Target,
+    lookup: &mut Lookup<'_, W>,
+) -> Result<Vec<Point>, (Reason, String)> {
+    let missing = |kind: &str, name: &str| {
+        (
+            Reason::TargetNotFound,
+            format!("{kind} `{name}` does not exist in namespace {namespace}; create it, or name one that does"),
+        )
+    };
+    lookup.seen.insert(Dependency::Namespace(namespace.to_owned()));
+    let facts = lookup.world.namespace(namespace).cloned().unwrap_or_default();
+    let workload = if facts.ambient {
+        Enforcer::IstioZtunnel
+    } else {
+        Enforcer::IstioSidecar
+    };
+    match target {
+        Target::Pods(labels) => Ok(vec![Point {
+            enforcer: workload,
+            attachment: Attachment::Pods(labels.clone()),
+        }]),
+        Target::Service(name) => {
+            let object = ObjectName::new(namespace, name);
+            lookup.seen.insert(Dependency::Service(object.clone()));
+            let service = lookup.world.service(&object).ok_or_else(|| missing("Service", name))?;
+            let waypoint = service.waypoint.as_deref().or(facts.waypoint.as_deref());
+            if waypoint.is_some_and(|waypoint| waypoint != "none") {
+                let attachment = Attachment::Service(name.clone());
+                return Ok(vec![Point {
+                    enforcer: Enforcer::IstioWaypoint,
+                    attachment,
+                }]);
+            }
+            if service.selector.is_empty() {
+                let message =
+                    format!("Service `{name}` selects no Pods, so there is no workload to protect; use selector");
+                return Err((Reason::TargetNotSupported, message));
+            }
+            Ok(vec![Point {
+                enforcer: workload,
+                attachment: Attachment::Pods(service.selector.clone()),
+            }])
+        }
+        Target::Gateway(name) => {
+            let object = ObjectName::new(namespace, name);
+            lookup.seen.insert(Dependency::Gateway(object.clone()));
+            let gateway = lookup.world.gateway(&object).ok_or_else(|| missing("Gateway", name))?;
+            if gateway.class != ISTIO_GATEWAY_CLASS {
+                let message = format!(
+                    "Gateway `{name}` is of class `{}`; only Gateways of class `{ISTIO_GATEWAY_CLASS}` can be protected yet",
+                    gateway.class
+                );
+                return Err((Reason::TargetNotSupported, message));
+            }
+            Ok(vec![Point {
+                enforcer: Enforcer::IstioGateway,
+                attachment: Attachment::Gateway(name.clone()),
+            }])
+        }
+        Target::HttpRoute(name) => {
+            let object = ObjectName::new(namespace, name);
+            lookup.seen.insert(Dependency::HttpRoute(object.clone()));
+            let route = lookup
+                .world
+                .http_route(&object)
+                .ok_or_else(|| missing("HTTPRoute", name))?;
+            if route.gateways.is_empty() {
+                let message = format!(
+                    "HTTPRoute `{name}` is attached to no Gateway of namespace {namespace}; target the Gateway where it is"
+                );
+                return Err((Reason::TargetNotSupported, message));
+            }
+            Ok(route
+                .gateways
+                .iter()
+                .map(|gateway| hosts(gateway, &route.hostnames))
+                .collect())
+        }
+    }
+}
+
+fn hosts(gateway: &str, hosts: &[String]) -> Point {
+    let attachment = Attachment::Hosts {
+        gateway: gateway.to_owned(),
+        hosts: hosts.to_vec(),
+    };
+    Point {
+        enforcer: Enforcer::IstioGateway,
+        attachment,
+    }
+}
