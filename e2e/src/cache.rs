@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use aws_lc_rs::digest;
 use nix::fcntl::{Flock, FlockArg};
-use sha2::{Digest, Sha256};
 
 /// The cache folder: `$COUNTERSIGN_CACHE`, or `~/.cache/countersign`.
 pub fn root() -> Result<PathBuf> {
@@ -42,15 +42,18 @@ impl Lock {
 
 /// Sixteen hexadecimal digits that stand for `parts`.
 pub fn key<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = Sha256::new();
+    let mut hash = digest::Context::new(&digest::SHA256);
     for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    let hash = hash.finalize();
+    let hash = hash.finish();
     format!(
         "{:016x}",
-        hash.iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte))
+        hash.as_ref()
+            .iter()
+            .take(8)
+            .fold(0_u64, |all, byte| all << 8 | u64::from(*byte))
     )
 }
 

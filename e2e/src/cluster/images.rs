@@ -128,12 +128,15 @@ fn base() -> Result<PathBuf> {
 
 /// An image from scratch of files and folders, each with its place, and the last lines of the Containerfile.
 fn simple(name: &str, files: &[(&Path, &str)], text: &str) -> Result<PathBuf> {
-    let images = cache::root()?.join("images");
+    let cache = cache::root()?;
+    let images = cache.join("images");
     fs::create_dir_all(&images)?;
     let mut parts = vec![text.as_bytes().to_vec()];
     for (from, to) in files {
         parts.push(to.as_bytes().to_vec());
-        parts.push(if from.is_dir() {
+        // What is in the cache already has a hash in its path.
+        let cached = from.starts_with(&cache);
+        parts.push(if cached {
             from.as_os_str().as_encoded_bytes().to_vec()
         } else {
             fs::read(from)?
