@@ -190,7 +190,7 @@ fn partially(report: &Report) -> Option<Finding> {
     if !report.unguarded.is_empty() && report.mode == Mode::Enforce {
         let shown: Vec<&str> = report.unguarded.iter().take(3).map(String::as_str).collect();
         let message = format!(
-            "{} Pods behind the policy have no Istio proxy, so nothing refuses requests to them ({}); label the namespace \
+            "Pods behind the policy without an Istio proxy: {} ({}). Nothing refuses requests to them; label the namespace \
              istio-injection=enabled and restart them",
             report.unguarded.len(),
             shown.join(", ")

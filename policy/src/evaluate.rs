@@ -6,7 +6,7 @@ use crate::compile::istio;
 use crate::model::Mode;
 use crate::object::Object;
 use crate::report::Report;
-use crate::resolve::{Lookup, Point, resolve};
+use crate::resolve::{Lookup, Point, Rejection, Resolved, resolve};
 use crate::world::{Dependency, MeshSettings, ObjectName, World};
 
 /// What should be, for one policy.
@@ -72,4 +72,14 @@ fn unguarded<W: World>(name: &ObjectName, points: &[Point], lookup: &mut Lookup<
         })
         .map(|(pod, _)| pod.to_owned())
         .collect()
+}
+
+/// A policy with every name looked up, for [`crate::decide`]; or why it is not accepted. `None` if the world has none of
+/// that name.
+pub fn resolve_policy(
+    name: &ObjectName,
+    world: &impl World,
+    mesh: &MeshSettings,
+) -> Option<Result<Resolved, Rejection>> {
+    Some(resolve(world.policy(name)?, &mut Lookup::new(world, mesh)))
 }

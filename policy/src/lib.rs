@@ -16,7 +16,7 @@ pub mod resolve;
 pub mod tier;
 pub mod world;
 
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, resolve_policy};
 pub use object::Object;
 pub use report::Report;
 pub use world::{MapWorld, MeshSettings, ObjectName, World};

@@ -28,27 +28,26 @@ pub struct ParsedPolicy {
 
 /// Reads an `ApiAuthPolicy`.
 pub fn policy(name: ObjectName, spec: &Value) -> ParsedPolicy {
-    let targets = read_targets(spec);
+    let (targets, problems) = read_targets(spec);
     let mode = spec
         .get("mode")
         .and_then(|mode| serde_json::from_value(mode.clone()).ok())
         .unwrap_or_default();
-    let known = targets.as_ref().map_or_else(|_| Vec::new(), Clone::clone);
-    let policy = read(name.clone(), spec, targets);
+    let policy = read(name.clone(), spec, targets.clone(), problems);
     ParsedPolicy {
         name,
-        targets: known,
+        targets,
         mode,
         policy,
     }
 }
 
-fn read(name: ObjectName, spec: &Value, targets: Result<Vec<Target>, Vec<Problem>>) -> Result<Policy, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let targets = targets.unwrap_or_else(|wrong| {
-        problems.extend(wrong);
-        Vec::new()
-    });
+fn read(
+    name: ObjectName,
+    spec: &Value,
+    targets: Vec<Target>,
+    mut problems: Vec<Problem>,
+) -> Result<Policy, Vec<Problem>> {
     let spec: ApiAuthPolicySpec = match wire(spec) {
         Ok(spec) => spec,
         Err(problem) => {
@@ -87,55 +86,51 @@ fn read(name: ObjectName, spec: &Value, targets: Result<Vec<Target>, Vec<Problem
     })
 }
 
-fn read_targets(spec: &Value) -> Result<Vec<Target>, Vec<Problem>> {
+/// The targets that can be read, and what is wrong with the others.
+fn read_targets(spec: &Value) -> (Vec<Target>, Vec<Problem>) {
     let part = |name: &str| spec.get(name).filter(|value| !value.is_null());
+    let none = |problem: Problem| (Vec::new(), vec![problem]);
     let only_one = || {
-        vec![Problem::new(
+        Problem::new(
             "spec",
             "name what the policy protects with exactly one of targetRefs and selector",
-        )]
+        )
     };
     match (part("targetRefs"), part("selector")) {
-        (Some(_), Some(_)) | (None, None) => Err(only_one()),
-        (Some(refs), None) => {
-            let refs: Vec<TargetRef> = within("targetRefs", refs)?;
-            if refs.is_empty() {
-                return Err(only_one());
-            }
-            let mut targets = refs
-                .iter()
-                .enumerate()
-                .map(read_target)
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|p| vec![p])?;
-            targets.sort();
-            targets.dedup();
-            Ok(targets)
+        (Some(_), Some(_)) | (None, None) => none(only_one()),
+        (Some(Value::Array(refs)), None) if refs.is_empty() => none(only_one()),
+        (Some(Value::Array(refs)), None) => {
+            let read = refs.iter().enumerate().map(|(at, target)| {
+                within(&format!("targetRefs[{at}]"), target).and_then(|target| read_target(at, &target))
+            });
+            let (targets, problems): (Vec<_>, Vec<_>) = read.partition(Result::is_ok);
+            let targets: BTreeSet<Target> = targets.into_iter().flatten().collect();
+            (
+                targets.into_iter().collect(),
+                problems.into_iter().filter_map(Result::err).collect(),
+            )
         }
-        (None, Some(selector)) => {
-            let selector: Selector = within("selector", selector)?;
-            if selector.match_labels.is_empty() {
+        (Some(_), None) => none(Problem::new("spec.targetRefs", "must be a list")),
+        (None, Some(selector)) => match within("selector", selector) {
+            Ok(Selector { match_labels }) if match_labels.is_empty() => {
                 let message = "must name at least one label; an empty selector would cover every Pod of the namespace";
-                return Err(vec![Problem::new("spec.selector.matchLabels", message)]);
+                none(Problem::new("spec.selector.matchLabels", message))
             }
-            Ok(vec![Target::Pods(selector.match_labels)])
-        }
+            Ok(Selector { match_labels }) => (vec![Target::Pods(match_labels)], Vec::new()),
+            Err(problem) => none(problem),
+        },
     }
 }
 
-fn within<T: serde::de::DeserializeOwned>(name: &str, value: &Value) -> Result<T, Vec<Problem>> {
+/// Reads a part of the spec.
+fn within<T: serde::de::DeserializeOwned>(name: &str, value: &Value) -> Result<T, Problem> {
     wire(value).map_err(|problem| {
-        let field = problem.field.strip_prefix("spec").unwrap_or_default().to_owned();
-        let field = if field.starts_with(".[") {
-            field[1..].to_owned()
-        } else {
-            field
-        };
-        vec![Problem::new(format!("spec.{name}{field}"), problem.message)]
+        let below = problem.field.strip_prefix("spec").unwrap_or_default();
+        Problem::new(format!("spec.{name}{below}"), problem.message)
     })
 }
 
-fn read_target((at, target): (usize, &TargetRef)) -> Result<Target, Problem> {
+fn read_target(at: usize, target: &TargetRef) -> Result<Target, Problem> {
     match (target.group.as_str(), target.kind.as_str()) {
         ("", "Service") => Ok(Target::Service(target.name.clone())),
         (GATEWAY_GROUP, "Gateway") => Ok(Target::Gateway(target.name.clone())),
