@@ -40,7 +40,7 @@ check: check-format check-lint check-licences check-rooms check-generated check-
 
 lint: check-format check-lint ## Format and clippy alone
 
-test: check test-api test-cluster ## Everything (root)
+test: check test-testbed test-api test-cluster ## Everything (root)
 
 ## Longer
 
@@ -51,7 +51,7 @@ bench: ## Time and memory with 10,000 policies, into target/bench.json (root)
 	@$(STEP) "bench" scripts/suite bench
 
 compat: ## The API-server tests on Kubernetes 1.36 (root)
-	@$(STEP) "API server tests on Kubernetes 1.36" scripts/suite api --kubernetes 1.36
+	@$(STEP) "API server tests on Kubernetes 1.36" scripts/suite light --kubernetes 1.36
 
 clean: ## Remove what was built in the checkout; the cache outside it stays
 	@cargo clean
@@ -77,13 +77,16 @@ check-chart:
 	@$(STEP) "chart" scripts/check-chart
 
 check-unit:
-	@$(STEP) "unit and golden tests" cargo test --locked --workspace --exclude countersign-e2e
+	@$(STEP) "unit and golden tests" cargo test --locked --workspace
+
+test-testbed:
+	@$(STEP) "what a testbed leaves behind" scripts/suite lifecycle
 
 test-api:
-	@$(STEP) "API server tests" scripts/suite api
+	@$(STEP) "API server tests" scripts/suite light
 
 test-cluster:
-	@$(STEP) "cluster tests" scripts/suite cluster
+	@$(STEP) "cluster tests" scripts/suite mesh
 
 .PHONY: help demo up shell down image fmt gen check lint test differential bench compat clean check-format check-lint \
-	check-licences check-rooms check-generated check-chart check-unit test-api test-cluster
+	check-licences check-rooms check-generated check-chart check-unit test-testbed test-api test-cluster

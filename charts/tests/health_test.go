@@ -94,11 +94,11 @@ func TestArgoCDHealth(t *testing.T) {
 			"Degraded", "scopes are required",
 		},
 		{
-			"accepted, being written",
+			"accepted, and not written yet for want of an API server",
 			`{"metadata": {"generation": 2}, "status": {"observedGeneration": 2, "conditions": [
 				{"type": "Accepted", "status": "True"},
-				{"type": "Ready", "status": "False", "reason": "Reconciling", "message": "writing"}]}}`,
-			"Progressing", "writing",
+				{"type": "Ready", "status": "False", "reason": "Unreachable", "message": "the API server could not be reached"}]}}`,
+			"Progressing", "the API server could not be reached",
 		},
 		{
 			"accepted, but not all of it can be enforced",

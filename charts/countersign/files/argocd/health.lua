@@ -28,7 +28,8 @@ end
 if ready.status == "True" then
   return health("Healthy", ready.message)
 end
-if ready.reason == "Pending" or ready.reason == "Reconciling" then
+if ready.reason == "Unreachable" then
+  -- The API server did not answer in time: the operator tries again by itself.
   return health("Progressing", ready.message)
 end
 return health("Degraded", ready.message)
