@@ -10,7 +10,7 @@ use crate::{ApiAuthPolicy, ServiceIdentity, TokenIssuer};
 pub struct Manifest {
     /// The plural name of the kind, as in the file's name.
     pub plural: String,
-    /// The CustomResourceDefinition.
+    /// The `CustomResourceDefinition`.
     pub crd: Value,
 }
 
@@ -48,24 +48,20 @@ fn finish(crd: &mut Value, conditions: &[&str]) {
 /// An API server drops them by default, and a client that does not ask for strict validation is not told. A mistyped
 /// `scopes` would then be a rule without scopes: a wider policy than the one that was written.
 fn keep_unknown_fields(schema: &mut Value) {
-    match schema {
-        Value::Object(map) => {
-            if map.get("properties").is_some_and(Value::is_object) || map.get("type") == Some(&json!("object")) {
-                if map.get("additionalProperties") == Some(&Value::Bool(false)) {
-                    map.remove("additionalProperties");
-                }
-                if !map.contains_key("additionalProperties") {
-                    map.insert("x-kubernetes-preserve-unknown-fields".to_owned(), Value::Bool(true));
-                }
-            }
-            if let Some(Value::Object(properties)) = map.get_mut("properties") {
-                properties.values_mut().for_each(keep_unknown_fields);
-            }
-            if let Some(items) = map.get_mut("items") {
-                keep_unknown_fields(items);
-            }
+    let Value::Object(map) = schema else { return };
+    if map.contains_key("properties") || map.get("type") == Some(&json!("object")) {
+        if map.get("additionalProperties") == Some(&Value::Bool(false)) {
+            map.remove("additionalProperties");
         }
-        _ => {}
+        if !map.contains_key("additionalProperties") {
+            map.insert("x-kubernetes-preserve-unknown-fields".to_owned(), Value::Bool(true));
+        }
+    }
+    if let Some(Value::Object(properties)) = map.get_mut("properties") {
+        properties.values_mut().for_each(keep_unknown_fields);
+    }
+    if let Some(items) = map.get_mut("items") {
+        keep_unknown_fields(items);
     }
 }
 

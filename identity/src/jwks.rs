@@ -23,7 +23,7 @@ pub enum KeySetError {
     )]
     PrivateKey(usize),
     /// No key can be used. Holds why each was passed over.
-    #[error("no usable key: it needs an RSA key of at least {MIN_RSA_BITS} bits, an EC key on P-256 or P-384, or an Ed25519 key{}", .0.iter().map(|why| format!("; {why}")).collect::<String>())]
+    #[error("no usable key: it needs an RSA key of at least {MIN_RSA_BITS} bits, an EC key on P-256 or P-384, or an Ed25519 key: {}", .0.join("; "))]
     NoUsableKey(Vec<String>),
 }
 

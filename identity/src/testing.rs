@@ -26,7 +26,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A fresh key. Algorithms: ES256, EdDSA, and those of RSA.
+    /// A fresh key. Algorithms: ES256, `EdDSA`, and those of RSA.
     pub fn generate(id: &str, algorithm: Algorithm) -> Self {
         let _ = DEFAULT_PROVIDER.install_default();
         let key = match algorithm {
@@ -78,10 +78,10 @@ impl SigningKey {
     pub fn token_with_header(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));
-        let signer = (DEFAULT_PROVIDER.signer_factory)(&self.algorithm, &self.key).expect("a signer");
+        let key = (DEFAULT_PROVIDER.signer_factory)(&self.algorithm, &self.key).expect("a signer");
         format!(
             "{signed}.{}",
-            URL_SAFE_NO_PAD.encode(signer.try_sign(signed.as_bytes()).expect("a signature"))
+            URL_SAFE_NO_PAD.encode(key.try_sign(signed.as_bytes()).expect("a signature"))
         )
     }
 }

@@ -143,7 +143,7 @@ fn check_times(claims: &Map<String, Value>, now: i64) -> Result<(), TokenError> 
     }
 }
 
-/// A NumericDate (RFC 7519 section 2), cut to whole seconds.
+/// A `NumericDate` (RFC 7519 section 2), cut to whole seconds.
 fn seconds(value: &Value) -> Option<i64> {
     #[expect(
         clippy::cast_possible_truncation,
