@@ -115,12 +115,11 @@ fn credentials(policy: &Policy) -> String {
 
 /// A number of seconds as people write it: `10m`, `1h30m`.
 fn duration(seconds: i64) -> String {
-    let mut text = String::new();
-    for (size, unit) in [(3600, 'h'), (60, 'm'), (1, 's')] {
-        let count = seconds / size % if size == 3600 { i64::MAX } else { 60 };
-        if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
-        }
-    }
-    text
+    let parts = [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
+    parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect::<Vec<_>>()
+        .concat()
 }

@@ -1,5 +1,5 @@
 //! Bad input gets problems that name fields; nothing panics, and nothing is read as wider than it was written.
-#![allow(clippy::unwrap_used, reason = "tests want to fail at once")]
+#![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "tests want to fail at once")]
 
 use countersign_policy::{MapWorld, MeshSettings, ObjectName, evaluate, parse};
 use proptest::prelude::*;

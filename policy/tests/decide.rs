@@ -17,7 +17,7 @@ struct Shop {
     resolved: Resolved,
 }
 
-fn shop(spec: Value) -> Shop {
+fn shop(spec: &Value) -> Shop {
     let key = SigningKey::generate("k1", Algorithm::ES256);
     let mut world = MapWorld::default();
     let payments = ObjectName::new("shop", "payments");
@@ -46,7 +46,7 @@ fn shop(spec: Value) -> Shop {
     );
     world
         .policies
-        .insert(payments.clone(), parse::policy(payments.clone(), &spec));
+        .insert(payments.clone(), parse::policy(payments.clone(), spec));
     let mesh = MeshSettings {
         trust_domain: "cluster.local".parse().unwrap(),
     };
@@ -110,7 +110,7 @@ fn admitted(rule: &str) -> Decision {
 
 #[test]
 fn a_workload_is_known_by_its_certificate_alone() {
-    let shop = shop(full());
+    let shop = shop(&full());
     assert_eq!(shop.ask(WEB, "POST", "/v1/charges?x=1", &[]), admitted("charge"));
     for (peer, method, target) in [
         (OTHER, "POST", "/v1/charges"),
@@ -138,7 +138,7 @@ fn a_workload_is_known_by_its_certificate_alone() {
 
 #[test]
 fn a_token_must_hold_all_that_is_asked_for() {
-    let shop = shop(full());
+    let shop = shop(&full());
     let refund = |token: String| shop.ask(OTHER, "POST", "/v1/refunds/7", &[("Authorization", token)]);
     assert_eq!(refund(shop.bearer(|_| {})), admitted("refund"));
     assert_eq!(
@@ -166,7 +166,7 @@ fn a_token_must_hold_all_that_is_asked_for() {
 
 #[test]
 fn a_bad_token_is_refused_also_where_none_is_asked_for() {
-    let shop = shop(full());
+    let shop = shop(&full());
     let bad = shop.bearer(|claims| claims["exp"] = json!(NOW - 1000));
     let decision = shop.ask(WEB, "POST", "/v1/charges", &[("authorization", bad)]);
     assert!(matches!(decision, Decision::Refused(Refusal::Token(_))), "{decision}");
@@ -183,14 +183,14 @@ fn dry_run_admits_nothing_of_its_own() {
     let mut spec = full();
     spec["mode"] = json!("DryRun");
     assert_eq!(
-        shop(spec).ask(WEB, "POST", "/v1/charges", &[]),
+        shop(&spec).ask(WEB, "POST", "/v1/charges", &[]),
         Decision::Refused(Refusal::NoRule)
     );
 }
 
 #[test]
 fn an_explanation_names_every_rule() {
-    let shop = shop(full());
+    let shop = shop(&full());
     let peer: SpiffeId = WEB.unwrap().parse().unwrap();
     let request = Request {
         peer: Some(&peer),

@@ -45,11 +45,20 @@ fn canonical(path: &str) -> String {
                 at += 2;
             }
             _ if byte == b'\\' => out.push('/'),
-            _ if byte <= b' ' || byte >= 0x7f || b"\"<>`{}".contains(&byte) => out.push_str(&format!("%{byte:02X}")),
+            _ if byte <= b' ' || byte >= 0x7f || b"\"<>`{}".contains(&byte) => {
+                out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
+            }
             _ => out.push(char::from(byte)),
         }
     }
     out
+}
+
+/// A hexadecimal digit, in capitals.
+fn hex(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16)
+        .unwrap_or('0')
+        .to_ascii_uppercase()
 }
 
 /// Resolves `.` and `..` (RFC 3986 section 5.2.4).

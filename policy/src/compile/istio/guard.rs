@@ -29,11 +29,11 @@ pub(super) fn spec(resolved: &Resolved, point: &Point, rules: &[&ResolvedRule]) 
         context,
         None,
         "INSERT_FIRST",
-        rbac("countersign.request-guard", request_guard(resolved)),
+        &rbac("countersign.request-guard", &request_guard(resolved)),
     )];
     if !resolved.sources.is_empty() {
-        let guard = rbac("countersign.token-guard", json!({ "no-expiry": no_expiry() }));
-        patches.push(patch(context, Some(JWT_FILTER), "INSERT_AFTER", guard));
+        let guard = rbac("countersign.token-guard", &json!({ "no-expiry": no_expiry() }));
+        patches.push(patch(context, Some(JWT_FILTER), "INSERT_AFTER", &guard));
     }
     let limited: Vec<_> = rules
         .iter()
@@ -44,7 +44,7 @@ pub(super) fn spec(resolved: &Resolved, point: &Point, rules: &[&ResolvedRule]) 
             context,
             Some(ROUTER_FILTER),
             "INSERT_BEFORE",
-            rate_limits(&limited),
+            &rate_limits(&limited),
         ));
     }
     let mut spec = json!({ "configPatches": patches });
@@ -55,7 +55,7 @@ pub(super) fn spec(resolved: &Resolved, point: &Point, rules: &[&ResolvedRule]) 
     spec
 }
 
-fn patch(context: &str, beside: Option<&str>, operation: &str, value: Value) -> Value {
+fn patch(context: &str, beside: Option<&str>, operation: &str, value: &Value) -> Value {
     let mut filter = json!({ "name": CONNECTION_MANAGER });
     if let Some(name) = beside {
         filter["subFilter"] = json!({ "name": name });
@@ -67,7 +67,7 @@ fn patch(context: &str, beside: Option<&str>, operation: &str, value: Value) -> 
     })
 }
 
-fn rbac(name: &str, policies: Value) -> Value {
+fn rbac(name: &str, policies: &Value) -> Value {
     json!({
         "name": name,
         "typed_config": { "@type": RBAC_TYPE, "rules": { "action": "DENY", "policies": policies } },

@@ -184,10 +184,18 @@ struct At<'a> {
 }
 
 fn at<'a>(policy: &'a ObjectName, point: &Point) -> At<'a> {
-    let digest = Sha256::digest(format!("{:?}", point.attachment));
+    let hosts = match &point.attachment {
+        Attachment::Hosts { hosts, .. } => hosts.as_slice(),
+        _ => &[],
+    };
+    let digest = Sha256::digest(attach(point, json!({ "hosts": hosts })).to_string());
+    let start = digest
+        .iter()
+        .take(4)
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     At {
         policy,
-        suffix: digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect(),
+        suffix: format!("{start:08x}"),
     }
 }
 
