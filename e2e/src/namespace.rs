@@ -1,13 +1,14 @@
 //! A namespace of a test's own, which explains itself when the test fails.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use k8s_openapi::api::core::v1 as core;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
 
-use crate::{Testbed, shell};
+use crate::{Testbed, shell, wait_for};
 
 /// A namespace that is deleted when it is dropped; when the test panics, what is in it is shown first.
 pub struct Namespace {
@@ -37,10 +38,14 @@ impl Namespace {
         Api::all(testbed.client())
             .create(&PostParams::default(), &namespace)
             .await?;
-        Ok(Self {
+        let namespace = Self {
             testbed: testbed.clone(),
             name,
-        })
+        };
+        if testbed.has_controllers() {
+            namespace.settled().await?;
+        }
+        Ok(namespace)
     }
 
     /// The namespace's name.
@@ -77,6 +82,16 @@ impl Namespace {
         let mut all = vec!["--namespace", &self.name];
         all.extend(args);
         self.testbed.kubectl(&all).await
+    }
+
+    /// Waits until Pods may be made here: the API server refuses them until there is a service account.
+    async fn settled(&self) -> Result<()> {
+        let accounts: Api<core::ServiceAccount> = Api::namespaced(self.testbed.client(), &self.name);
+        let what = format!("the default service account of {}", self.name);
+        let account = wait_for(&what, Duration::from_secs(20), || async {
+            Ok(accounts.get("default").await?)
+        });
+        account.await.map(drop)
     }
 
     /// What is in the namespace, for a person who looks for the cause of a failure.

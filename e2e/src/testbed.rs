@@ -55,6 +55,11 @@ impl Testbed {
         &self.data
     }
 
+    /// Whether there are controllers and a node, or only an API server.
+    pub fn has_controllers(&self) -> bool {
+        self.data.join("kubelet.yaml").exists()
+    }
+
     /// A new namespace with a random name that begins with `prefix`.
     pub async fn namespace(&self, prefix: &str, labels: &[(&str, &str)]) -> Result<Namespace> {
         Namespace::create(self, prefix, labels).await

@@ -14,7 +14,13 @@ use e2e::tools::{self, Scope};
 #[command(version)]
 enum Cli {
     /// Checks prerequisites and builds every program into the cache.
-    Tools(Size),
+    Tools {
+        #[command(flatten)]
+        size: Size,
+        /// The minor version of the API server.
+        #[arg(long, value_name = "1.36")]
+        kubernetes: Option<String>,
+    },
     /// Brings a cluster up, runs a command in it, and ends it.
     Run(Run),
     /// Brings a cluster up in the background.
@@ -135,8 +141,8 @@ fn main() -> ExitCode {
 
 fn cli(command: Cli) -> Result<u8> {
     match command {
-        Cli::Tools(size) => {
-            let tools = tools::ensure(size.scope(), None)?;
+        Cli::Tools { size, kubernetes } => {
+            let tools = tools::ensure(size.scope(), kubernetes.as_deref())?;
             images::own(size.scope(), &tools)?;
         }
         Cli::Run(arguments) => return run(arguments),

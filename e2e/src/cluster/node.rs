@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, ServiceAccount};
 use kube::Api;
 use serde_json::json;
 
@@ -74,7 +74,11 @@ pub(super) async fn node(components: &Components<'_>, plan: &Plan) -> Result<()>
         ],
     )?;
     dns(components, &plan.data)?;
-    let nodes: Api<Node> = Api::all(control_plane::client(&plan.data).await?);
+    let client = control_plane::client(&plan.data).await?;
+    let (nodes, accounts) = (
+        Api::<Node>::all(client.clone()),
+        Api::<ServiceAccount>::namespaced(client, "default"),
+    );
     components
         .until("kubelet", "its node to be ready", Duration::from_mins(1), || async {
             let node = nodes.get("node-1").await?;
@@ -86,6 +90,15 @@ pub(super) async fn node(components: &Components<'_>, plan: &Plan) -> Result<()>
             anyhow::ensure!(ready.status == "True", "{}", ready.message.clone().unwrap_or_default());
             Ok(())
         })
+        .await?;
+    // No Pod is admitted before there is one.
+    components
+        .until(
+            "kube-controller-manager",
+            "a default service account",
+            Duration::from_mins(1),
+            || async { Ok(accounts.get("default").await.map(drop)?) },
+        )
         .await
 }
 
