@@ -1,1 +1,38 @@
-//! To come.
+//! The operator: watches the cluster, evaluates the policies in it, writes what the mesh needs to enforce them, and says
+//! in each object's status what became of it.
+//!
+//! ```text
+//! watch → fact → store → (countersign_policy::evaluate) → plan → work → api
+//!                  └──────────────── engine ──────────────────┘
+//! ```
+//!
+//! [`engine`] is the one loop that owns all state. [`watch`] turns objects into facts; [`plan`] compares what an
+//! evaluation asks for with what is there; [`work`] makes the calls, [`api`] being the only writer. Only the replica
+//! that holds the [`lease`] writes.
+
+pub mod api;
+pub mod client;
+pub mod clock;
+pub mod digest;
+pub mod engine;
+pub mod events;
+pub mod fact;
+pub mod http;
+pub mod index;
+pub mod jwks;
+pub mod kinds;
+pub mod lease;
+pub mod metrics;
+pub mod owned;
+pub mod plan;
+pub mod queue;
+pub mod settings;
+pub mod store;
+pub mod telemetry;
+pub mod watch;
+pub mod work;
+
+mod run;
+
+pub use run::{RunError, run};
+pub use settings::Settings;

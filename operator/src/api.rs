@@ -1,0 +1,417 @@
+//! The only place that writes to the API server.
+//!
+//! An object is created with a plain create, which fails if somebody else's has the name, at the very moment of writing.
+//! It is changed with server-side apply, tied to the uid that was seen, so that neither an object that took its place
+//! nor one that vanished is written to. Server-side apply leaves alone what others added; where that gives the object
+//! another meaning, a JSON patch takes it out.
+
+use std::sync::Arc;
+
+use countersign_policy::conditions::ApplyFailure;
+use countersign_policy::object::{Kind, POLICY_UID_LABEL};
+use countersign_policy::world::ObjectName;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{ApiResource, DynamicObject};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::client::CALL_LIMIT;
+use crate::digest::meaningful;
+use crate::fact::{self, Observed};
+use crate::kinds::{self, Source};
+use crate::lease::Leadership;
+use crate::metrics::{Failure, Metrics, Verb};
+use crate::plan::Write;
+
+/// The field manager, forever.
+const FIELD_MANAGER: &str = "countersign.dev/operator";
+
+/// Why a write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The name is taken.
+    #[error("{kind} {name} exists and was not written by Countersign for this policy; rename it or delete it")]
+    Conflicted {
+        /// The kind.
+        kind: &'static str,
+        /// The name.
+        name: ObjectName,
+    },
+    /// The API server refused.
+    #[error("the API server refused {what}: {message}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// Its answer.
+        message: String,
+    },
+    /// The API server could not be reached or is overloaded.
+    #[error("the API server could not be reached")]
+    Unreachable(#[source] Option<Box<kube::Error>>),
+    /// The kind is not served.
+    #[error("the cluster does not serve {kind} ({api_version}); install Istio's CRDs")]
+    NotInstalled {
+        /// The kind.
+        kind: &'static str,
+        /// Its group and version.
+        api_version: String,
+    },
+    /// The object changed between being seen and being written.
+    #[error("{0} changed at the same time; trying again")]
+    Raced(String),
+    /// The task that was to write panicked: a bug.
+    #[error("a task of the operator panicked; its log says more")]
+    Panicked,
+    /// Another replica writes now.
+    #[error("this replica no longer holds the Lease")]
+    NotLeader,
+}
+
+impl WriteError {
+    /// How a policy's status calls it.
+    pub fn reason(&self) -> ApplyFailure {
+        match self {
+            Self::Conflicted { .. } => ApplyFailure::Conflicted,
+            Self::Refused { .. } => ApplyFailure::Refused,
+            Self::NotInstalled { .. } => ApplyFailure::NotInstalled,
+            Self::Unreachable(_) | Self::Raced(_) | Self::NotLeader | Self::Panicked => ApplyFailure::Unreachable,
+        }
+    }
+
+    /// How metrics call it.
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Conflicted { .. } => Failure::Conflicted,
+            Self::Refused { .. } => Failure::Refused,
+            Self::NotInstalled { .. } => Failure::NotInstalled,
+            Self::Unreachable(_) | Self::NotLeader => Failure::Unreachable,
+            Self::Raced(_) => Failure::Raced,
+            Self::Panicked => Failure::Panic,
+        }
+    }
+}
+
+/// Writes to the API server, as long as this replica leads.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+    leadership: Leadership,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    /// Makes a writer.
+    pub fn new(client: Client, leadership: Leadership, metrics: Arc<Metrics>) -> Self {
+        Self {
+            client,
+            leadership,
+            metrics,
+        }
+    }
+
+    /// The client, for reading.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Creates or changes an object. `cautious` looks first whether the name is taken: after a conflict, so that trying
+    /// again costs a read and not a refused write.
+    pub async fn write(&self, write: &Write, policy_uid: &str, cautious: bool) -> Result<Observed, WriteError> {
+        let api = self.objects(write.kind, &write.name);
+        if let Some(uid) = &write.replaces {
+            return self.apply(&api, write, uid).await;
+        }
+        if cautious && let Some(there) = self.read(&api, &write.name.name, write.kind.name()).await? {
+            return self.adopt(&api, write, policy_uid, &there).await;
+        }
+        match self.create(&api, write).await {
+            Err(WriteError::Conflicted { kind, name }) => {
+                match self.read(&api, &write.name.name, write.kind.name()).await? {
+                    Some(there) => self.adopt(&api, write, policy_uid, &there).await,
+                    None => Err(WriteError::Raced(format!("{kind} {name}"))),
+                }
+            }
+            result => result,
+        }
+    }
+
+    /// Writes to an object that was not seen before and is there all the same: ours, if it says so.
+    async fn adopt(
+        &self,
+        api: &Api<DynamicObject>,
+        write: &Write,
+        policy_uid: &str,
+        there: &DynamicObject,
+    ) -> Result<Observed, WriteError> {
+        let label = there
+            .metadata
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(POLICY_UID_LABEL));
+        match (&there.metadata.uid, label) {
+            (Some(uid), Some(label)) if label == policy_uid => self.apply(api, write, uid).await,
+            _ => Err(WriteError::Conflicted {
+                kind: write.kind.name(),
+                name: write.name.clone(),
+            }),
+        }
+    }
+
+    async fn create(&self, api: &Api<DynamicObject>, write: &Write) -> Result<Observed, WriteError> {
+        let what = || format!("to create {} {}", write.kind.name(), write.name);
+        let object = serde_json::from_value(write.manifest.clone()).map_err(|error| WriteError::Refused {
+            what: what(),
+            message: error.to_string(),
+        })?;
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            dry_run: false,
+        };
+        let created = self
+            .call(Verb::Create, write.kind.name(), api.create(&params, &object))
+            .await;
+        match created {
+            Ok(object) => self.settle(api, write, object).await,
+            Err(Answer::Status(status)) if status.code == 409 && status.reason == "AlreadyExists" => {
+                Err(WriteError::Conflicted {
+                    kind: write.kind.name(),
+                    name: write.name.clone(),
+                })
+            }
+            Err(Answer::Status(status)) if status.code == 404 && !missing_namespace(&status) => {
+                Err(not_installed(write.kind))
+            }
+            Err(answer) => Err(answer.into_error(what())),
+        }
+    }
+
+    async fn apply(&self, api: &Api<DynamicObject>, write: &Write, uid: &str) -> Result<Observed, WriteError> {
+        let mut manifest = write.manifest.clone();
+        manifest["metadata"]["uid"] = uid.into();
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(&manifest);
+        let applied = self
+            .call(
+                Verb::Apply,
+                write.kind.name(),
+                api.patch(&write.name.name, &params, &patch),
+            )
+            .await;
+        match applied {
+            Ok(object) => self.settle(api, write, object).await,
+            Err(answer) => Err(answer.into_error(format!("to change {} {}", write.kind.name(), write.name))),
+        }
+    }
+
+    /// Makes sure that what the API server stored is what was meant.
+    async fn settle(
+        &self,
+        api: &Api<DynamicObject>,
+        write: &Write,
+        stored: DynamicObject,
+    ) -> Result<Observed, WriteError> {
+        let what = || format!("{} {}", write.kind.name(), write.name);
+        let lost = || WriteError::Refused {
+            what: what(),
+            message: "it was stored without the labels that it needs".to_owned(),
+        };
+        let observed = fact::observed(write.kind, &stored).ok_or_else(lost)?;
+        if observed.digest == write.digest {
+            return Ok(observed);
+        }
+        let patch = serde_json::from_value(clean(&write.manifest, &stored)).map_err(|error| WriteError::Refused {
+            what: what(),
+            message: error.to_string(),
+        })?;
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patched = self
+            .call(
+                Verb::Patch,
+                write.kind.name(),
+                api.patch(&write.name.name, &params, &Patch::<()>::Json(patch)),
+            )
+            .await;
+        let patched = patched.map_err(|answer| answer.into_error(format!("to restore {}", what())))?;
+        let observed = fact::observed(write.kind, &patched).ok_or_else(lost)?;
+        if observed.digest == write.digest {
+            return Ok(observed);
+        }
+        let message =
+            "what is stored differs from what was written: something in the cluster changes it on its way".to_owned();
+        Err(WriteError::Refused { what: what(), message })
+    }
+
+    /// Deletes an object, if it is still the one that was seen.
+    pub async fn delete(&self, object: &Observed) -> Result<(), WriteError> {
+        let api = self.objects(object.kind, &object.name);
+        let preconditions = Preconditions {
+            uid: Some(object.uid.clone()),
+            resource_version: None,
+        };
+        let params = DeleteParams {
+            preconditions: Some(preconditions),
+            ..DeleteParams::default()
+        };
+        match self
+            .call(Verb::Delete, object.kind.name(), api.delete(&object.name.name, &params))
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(Answer::Status(status)) if status.code == 404 => Ok(()),
+            Err(answer) => Err(answer.into_error(format!("to delete {} {}", object.kind.name(), object.name))),
+        }
+    }
+
+    /// Writes the status of one of Countersign's own objects, whole, if the object is still the one that was seen.
+    pub async fn status(
+        &self,
+        source: Source,
+        name: &ObjectName,
+        uid: &str,
+        status: &Value,
+    ) -> Result<DynamicObject, WriteError> {
+        let resource = source.resource();
+        let what = || format!("the status of {} {name}", resource.kind);
+        let patch = json!([
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]);
+        let patch = serde_json::from_value(patch).map_err(|error| WriteError::Refused {
+            what: what(),
+            message: error.to_string(),
+        })?;
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let api = self.dynamic(&resource, name);
+        let patched = self
+            .call(
+                Verb::Patch,
+                &resource.kind,
+                api.patch_status(&name.name, &params, &Patch::<()>::Json(patch)),
+            )
+            .await;
+        patched.map_err(|answer| match answer {
+            // Deleted, or replaced by another of its name: the watch will tell.
+            Answer::Status(status) if matches!(status.code, 404 | 422) && !status.message.contains("status.") => {
+                WriteError::Raced(what())
+            }
+            answer => answer.into_error(what()),
+        })
+    }
+
+    /// Reads an object of the mesh or of Countersign.
+    pub async fn read(
+        &self,
+        api: &Api<DynamicObject>,
+        name: &str,
+        kind: &str,
+    ) -> Result<Option<DynamicObject>, WriteError> {
+        let found = timeout(CALL_LIMIT, api.get_opt(name))
+            .await
+            .map_err(|_| WriteError::Unreachable(None))?;
+        found.map_err(|error| Answer::of(error).into_error(format!("to read {kind} {name}")))
+    }
+
+    /// The objects of a kind in the namespace of one of them.
+    pub fn dynamic(&self, resource: &ApiResource, name: &ObjectName) -> Api<DynamicObject> {
+        if name.namespace.is_empty() {
+            Api::all_with(self.client.clone(), resource)
+        } else {
+            Api::namespaced_with(self.client.clone(), &name.namespace, resource)
+        }
+    }
+
+    fn objects(&self, kind: Kind, name: &ObjectName) -> Api<DynamicObject> {
+        self.dynamic(&kinds::owned(kind), name)
+    }
+
+    async fn call<T>(
+        &self,
+        verb: Verb,
+        kind: &str,
+        call: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, Answer> {
+        if !self.leadership.holds() {
+            return Err(Answer::NotLeader);
+        }
+        self.metrics.wrote(verb, kind);
+        match timeout(CALL_LIMIT, call).await {
+            Ok(result) => result.map_err(Answer::of),
+            Err(_) => Err(Answer::None(None)),
+        }
+    }
+}
+
+/// How the API server answered a call that failed.
+enum Answer {
+    Status(Box<kube::core::Status>),
+    None(Option<Box<kube::Error>>),
+    NotLeader,
+}
+
+impl Answer {
+    fn of(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 429 || status.code >= 500 => {
+                Self::None(Some(Box::new(kube::Error::Api(status))))
+            }
+            kube::Error::Api(status) => Self::Status(status),
+            error => Self::None(Some(Box::new(error))),
+        }
+    }
+
+    fn into_error(self, what: String) -> WriteError {
+        match self {
+            Self::Status(status) if status.code == 409 => WriteError::Raced(what),
+            Self::Status(status) => WriteError::Refused {
+                what,
+                message: status.message,
+            },
+            Self::None(error) => WriteError::Unreachable(error),
+            Self::NotLeader => WriteError::NotLeader,
+        }
+    }
+}
+
+/// The kind of an answer to a create that says that the *namespace* is missing, and not the kind.
+fn missing_namespace(status: &kube::core::Status) -> bool {
+    status
+        .details
+        .as_ref()
+        .is_some_and(|details| details.kind == "namespaces")
+}
+
+/// Says that a kind is not served.
+pub fn not_installed(kind: Kind) -> WriteError {
+    WriteError::NotInstalled {
+        kind: kind.name(),
+        api_version: kind.api_version(),
+    }
+}
+
+/// A JSON patch that takes out of an object what others added to its meaning.
+fn clean(manifest: &Value, stored: &DynamicObject) -> Value {
+    let mut operations = vec![
+        json!({"op": "test", "path": "/metadata/uid", "value": stored.metadata.uid}),
+        json!({"op": "add", "path": "/spec", "value": manifest["spec"]}),
+    ];
+    let groups = [
+        ("labels", &stored.metadata.labels),
+        ("annotations", &stored.metadata.annotations),
+    ];
+    for (field, stored) in groups {
+        for key in stored.iter().flat_map(|entries| entries.keys()) {
+            if meaningful(key) && manifest["metadata"][field].get(key).is_none() {
+                let path = format!("/metadata/{field}/{}", key.replace('~', "~0").replace('/', "~1"));
+                operations.push(json!({"op": "remove", "path": path}));
+            }
+        }
+    }
+    Value::Array(operations)
+}

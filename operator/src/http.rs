@@ -1,0 +1,85 @@
+//! Health, readiness and metrics over HTTP. They tell nothing that needs protecting.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::metrics::Metrics;
+
+/// What keeps the server from serving.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server ended.
+    #[error("the HTTP server failed: {0}")]
+    Serve(std::io::Error),
+}
+
+#[derive(Clone)]
+struct Health {
+    metrics: Arc<Metrics>,
+    ready: watch::Receiver<bool>,
+}
+
+/// Serves until `stop`.
+pub async fn serve(
+    address: SocketAddr,
+    metrics: Arc<Metrics>,
+    ready: watch::Receiver<bool>,
+    stop: CancellationToken,
+) -> Result<(), HttpError> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| HttpError::Bind { address, source })?;
+    info!(%address, "serves /healthz, /readyz and /metrics");
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready_state))
+        .route("/metrics", get(metrics_text))
+        .with_state(Health { metrics, ready });
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+        .map_err(HttpError::Serve)
+}
+
+async fn ready_state(State(health): State<Health>) -> (StatusCode, &'static str) {
+    if *health.ready.borrow() {
+        (StatusCode::OK, "ok")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the cluster has not been read completely yet",
+        )
+    }
+}
+
+async fn metrics_text(State(health): State<Health>) -> Response {
+    match health.metrics.text() {
+        Ok(text) => (
+            [(
+                header::CONTENT_TYPE,
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            )],
+            text,
+        )
+            .into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

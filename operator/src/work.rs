@@ -1,0 +1,271 @@
+//! What is done for one object, away from the loop: calls to the API server, in their order.
+
+use std::sync::Arc;
+
+use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
+use countersign_policy::conditions::{self, Applied, KeyFetch};
+use countersign_policy::object::Kind;
+use countersign_policy::parse::ParsedIssuer;
+use countersign_policy::report::Report;
+use countersign_policy::world::ObjectName;
+use k8s_openapi::api::core::v1::ObjectReference;
+use serde_json::Value;
+use tracing::{debug, info, warn};
+
+use crate::api::{WriteError, Writer, not_installed};
+use crate::clock;
+use crate::events::{Recorder, ready};
+use crate::fact::{self, Fact, Meta, Observed};
+use crate::jwks::{Fetcher, Wanted};
+use crate::kinds::{Source, own_api_version};
+use crate::metrics::{Failure, Metrics};
+use crate::plan::{Plan, in_order_of_removal};
+
+/// What all tasks share.
+#[derive(Clone)]
+pub struct Tools {
+    /// Writes.
+    pub writer: Writer,
+    /// Publishes events.
+    pub recorder: Recorder,
+    /// Fetches keys.
+    pub fetcher: Arc<Fetcher>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What became of an object of the mesh.
+#[derive(Debug)]
+pub enum Change {
+    /// It is like this now.
+    Wrote(Observed),
+    /// It is gone.
+    Deleted(Observed),
+}
+
+/// What came of a task.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What became of objects of the mesh.
+    pub changes: Vec<Change>,
+    /// The object whose status was written, as it is now.
+    pub restated: Option<(ObjectName, Fact)>,
+    /// Why it is to be done again.
+    pub error: Option<WriteError>,
+    /// Whether keys could be fetched, if it was tried.
+    pub fetched: Option<bool>,
+}
+
+/// A policy whose objects or status are not as they should be.
+pub struct PolicyJob {
+    /// Its name.
+    pub name: ObjectName,
+    /// Its uid and generation.
+    pub meta: Meta,
+    /// What its evaluation found.
+    pub report: Report,
+    /// What is to be written.
+    pub plan: Plan,
+    /// The kinds that the cluster does not serve. Writing stops at the first object of one of them.
+    pub not_served: Vec<Kind>,
+    /// Its status as it is.
+    pub previous: ApiAuthPolicyStatus,
+    /// Whether it was tried before, and failed.
+    pub retry: bool,
+}
+
+impl PolicyJob {
+    /// Writes the policy's objects, then its status.
+    pub async fn run(self, tools: Tools) -> Outcome {
+        let mut outcome = Outcome::default();
+        let applied = match self.apply(&tools, &mut outcome.changes).await {
+            Ok(()) => Applied::Current,
+            Err(error) => {
+                let failed = Applied::Failed {
+                    reason: error.reason(),
+                    message: error.to_string(),
+                };
+                let passing = matches!(error, WriteError::Raced(_) | WriteError::NotLeader);
+                outcome.error = Some(error);
+                if passing {
+                    return outcome;
+                }
+                failed
+            }
+        };
+        let status = conditions::policy_status(
+            &self.report,
+            &applied,
+            self.meta.generation,
+            &self.previous,
+            clock::now(),
+        );
+        if status == self.previous {
+            return outcome;
+        }
+        let reference = reference(Source::Policies, &self.name, &self.meta.uid);
+        match restate(&tools, Source::Policies, &self.name, &self.meta.uid, &status).await {
+            Ok(fact) => {
+                outcome.restated = fact;
+                if let Some(ready) = ready(&status.conditions) {
+                    info!(policy = %self.name, ready = ready.status, reason = ready.reason, generation = self.meta.generation, "status written");
+                }
+                tools
+                    .recorder
+                    .readiness(reference, &self.previous.conditions, &status.conditions)
+                    .await;
+            }
+            Err(error) => outcome.error = Some(outcome.error.take().unwrap_or(error)),
+        }
+        outcome
+    }
+
+    async fn apply(&self, tools: &Tools, changes: &mut Vec<Change>) -> Result<(), WriteError> {
+        for write in &self.plan.writes {
+            if self.not_served.contains(&write.kind) {
+                return Err(not_installed(write.kind));
+            }
+            let written = tools.writer.write(write, &self.meta.uid, self.retry).await?;
+            debug!(policy = %self.name, kind = write.kind.name(), object = %write.name, "wrote");
+            changes.push(Change::Wrote(written));
+        }
+        prune(tools, &self.plan.prunes, changes).await
+    }
+}
+
+/// Deletes objects, in the order given.
+async fn prune(tools: &Tools, objects: &[Observed], changes: &mut Vec<Change>) -> Result<(), WriteError> {
+    for object in objects {
+        tools.writer.delete(object).await?;
+        debug!(kind = object.kind.name(), object = %object.name, "deleted what is no longer wanted");
+        changes.push(Change::Deleted(object.clone()));
+    }
+    Ok(())
+}
+
+/// Deletes the objects of a policy that no longer exists, as the cluster's garbage collector would. The loop may have
+/// seen the objects of a new policy before the policy itself, so the API server has the last word.
+pub async fn remove_orphans(tools: Tools, uid: String, objects: Vec<Observed>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for policy in objects.iter().filter_map(policy_name) {
+        match policy_exists(&tools, &policy, &uid).await {
+            Ok(false) => {}
+            Ok(true) => return outcome,
+            Err(error) => {
+                outcome.error = Some(error);
+                return outcome;
+            }
+        }
+    }
+    let objects = in_order_of_removal(objects.iter());
+    outcome.error = prune(&tools, &objects, &mut outcome.changes).await.err();
+    outcome
+}
+
+fn policy_name(object: &Observed) -> Option<ObjectName> {
+    object
+        .policy
+        .as_ref()
+        .map(|policy| ObjectName::new(object.name.namespace.clone(), policy.clone()))
+}
+
+async fn policy_exists(tools: &Tools, name: &ObjectName, uid: &str) -> Result<bool, WriteError> {
+    let resource = Source::Policies.resource();
+    let api = tools.writer.dynamic(&resource, name);
+    let found = tools.writer.read(&api, &name.name, &resource.kind).await?;
+    Ok(found.is_some_and(|policy| policy.metadata.uid.as_deref() == Some(uid)))
+}
+
+/// Writes the status of a `ServiceIdentity`.
+pub async fn restate_identity(tools: Tools, name: ObjectName, meta: Meta, status: ServiceIdentityStatus) -> Outcome {
+    let (restated, error) = split(restate(&tools, Source::Identities, &name, &meta.uid, &status).await);
+    Outcome {
+        restated,
+        error,
+        ..Outcome::default()
+    }
+}
+
+/// A `TokenIssuer` whose keys are due, or whose status is not as it should be.
+pub struct IssuerJob {
+    /// Its uid and generation.
+    pub meta: Meta,
+    /// What it says.
+    pub issuer: ParsedIssuer,
+    /// What is to be fetched.
+    pub wanted: Option<Wanted>,
+    /// Its status as it is.
+    pub previous: TokenIssuerStatus,
+    /// Its name.
+    pub name: String,
+}
+
+impl IssuerJob {
+    /// Fetches the issuer's keys, then writes its status.
+    pub async fn run(self, tools: Tools) -> Outcome {
+        let mut outcome = Outcome::default();
+        let fetch = match &self.wanted {
+            None => KeyFetch::NotNeeded,
+            Some(wanted) => match tools.fetcher.fetch(wanted).await {
+                Ok(body) => KeyFetch::Fetched(body),
+                Err(error) => {
+                    tools.metrics.failed(Failure::KeyFetch);
+                    warn!(issuer = self.name, %error, "keys could not be fetched");
+                    KeyFetch::Failed(error.to_string())
+                }
+            },
+        };
+        outcome.fetched = self.wanted.as_ref().map(|_| matches!(fetch, KeyFetch::Fetched(_)));
+        let status =
+            conditions::issuer_status(&self.issuer, &fetch, self.meta.generation, &self.previous, clock::now());
+        if status == self.previous {
+            return outcome;
+        }
+        let name = ObjectName::new("", self.name.as_str());
+        match restate(&tools, Source::Issuers, &name, &self.meta.uid, &status).await {
+            Ok(fact) => {
+                outcome.restated = fact;
+                let reference = reference(Source::Issuers, &name, &self.meta.uid);
+                tools
+                    .recorder
+                    .readiness(reference, &self.previous.conditions, &status.conditions)
+                    .await;
+            }
+            Err(error) => outcome.error = Some(error),
+        }
+        outcome
+    }
+}
+
+async fn restate<S: serde::Serialize>(
+    tools: &Tools,
+    source: Source,
+    name: &ObjectName,
+    uid: &str,
+    status: &S,
+) -> Result<Option<(ObjectName, Fact)>, WriteError> {
+    let status: Value = serde_json::to_value(status).map_err(|error| WriteError::Refused {
+        what: format!("the status of {name}"),
+        message: error.to_string(),
+    })?;
+    let object = tools.writer.status(source, name, uid, &status).await?;
+    Ok(fact::of_object(source, &object).map(|fact| (name.clone(), fact)))
+}
+
+fn split<T>(result: Result<Option<T>, WriteError>) -> (Option<T>, Option<WriteError>) {
+    match result {
+        Ok(value) => (value, None),
+        Err(error) => (None, Some(error)),
+    }
+}
+
+fn reference(source: Source, name: &ObjectName, uid: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(own_api_version()),
+        kind: Some(source.resource().kind),
+        name: Some(name.name.clone()),
+        namespace: Some(name.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+        uid: Some(uid.to_owned()),
+        ..ObjectReference::default()
+    }
+}
