@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod cache;
 pub mod cluster;
+pub mod differential;
 pub mod http;
 mod issuer;
 mod mesh_client;
