@@ -75,7 +75,7 @@ async fn bring_up(plan: &Plan, components: &Components<'_>) -> Result<()> {
         mesh_ca::write(&plan.data.join("mesh-ca"))?;
         stage("istio", istio::install(plan)).await?;
     }
-    Ok(())
+    stage("controllers", node::admits_pods(components, &plan.data)).await
 }
 
 fn command(plan: &Plan) -> Result<ExitStatus> {

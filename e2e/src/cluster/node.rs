@@ -74,11 +74,7 @@ pub(super) async fn node(components: &Components<'_>, plan: &Plan) -> Result<()>
         ],
     )?;
     dns(components, &plan.data)?;
-    let client = control_plane::client(&plan.data).await?;
-    let (nodes, accounts) = (
-        Api::<Node>::all(client.clone()),
-        Api::<ServiceAccount>::namespaced(client, "default"),
-    );
+    let nodes: Api<Node> = Api::all(control_plane::client(&plan.data).await?);
     components
         .until("kubelet", "its node to be ready", Duration::from_mins(1), || async {
             let node = nodes.get("node-1").await?;
@@ -90,8 +86,13 @@ pub(super) async fn node(components: &Components<'_>, plan: &Plan) -> Result<()>
             anyhow::ensure!(ready.status == "True", "{}", ready.message.clone().unwrap_or_default());
             Ok(())
         })
-        .await?;
-    // No Pod is admitted before there is one.
+        .await
+}
+
+/// Waits until a Pod may be made: none is admitted before its namespace has a service account, which the controller
+/// manager makes some seconds after its start.
+pub(super) async fn admits_pods(components: &Components<'_>, data: &Path) -> Result<()> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(control_plane::client(data).await?, "default");
     components
         .until(
             "kube-controller-manager",
