@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 STEP := scripts/step
 PAIRS ?= 2000
-SEED ?=
+SEED ?= 1
 
 ## For a person
 
@@ -40,12 +40,12 @@ check: check-format check-lint check-licences check-rooms check-generated check-
 
 lint: check-format check-lint ## Format and clippy alone
 
-test: check test-testbed test-api test-cluster ## Everything (root)
+test: check test-tools test-testbed test-api test-cluster ## Everything (root)
 
 ## Longer
 
 differential: ## The same requests to decide and to a real Istio (root): PAIRS=20000 SEED=…
-	@$(STEP) "differential" env PAIRS=$(PAIRS) $(if $(SEED),SEED=$(SEED)) scripts/suite differential
+	@$(STEP) "differential" scripts/suite differential --pairs $(PAIRS) --seed $(SEED)
 
 bench: ## Time and memory with 10,000 policies, into target/bench.json (root)
 	@$(STEP) "bench" scripts/suite bench
@@ -79,6 +79,9 @@ check-chart:
 check-unit:
 	@$(STEP) "unit and golden tests" cargo test --locked --workspace
 
+test-tools:
+	@$(STEP) "programs of the cluster" scripts/testbed tools --istio
+
 test-testbed:
 	@$(STEP) "what a testbed leaves behind" scripts/suite lifecycle
 
@@ -89,4 +92,4 @@ test-cluster:
 	@$(STEP) "cluster tests" scripts/suite mesh
 
 .PHONY: help demo up shell down image fmt gen check lint test differential bench compat clean check-format check-lint \
-	check-licences check-rooms check-generated check-chart check-unit test-testbed test-api test-cluster
+	check-licences check-rooms check-generated check-chart check-unit test-tools test-testbed test-api test-cluster
