@@ -141,6 +141,7 @@ impl Engine {
         let effects = self.store.take(signal);
         self.follow_up(effects);
         if barrier {
+            self.gauges();
             let complete = self.store.complete();
             if complete != self.complete {
                 self.complete = complete;
