@@ -57,7 +57,12 @@ fn canonical(value: &Value, hash: &mut Sha256) {
         Value::Bool(value) => hash.update([2, u8::from(*value)]),
         Value::Number(number) => {
             hash.update([3]);
-            text(&number.to_string(), hash);
+            // An API server stores 1.0 as 1, and this writes a float that is whole like an integer.
+            let float = number.as_f64().filter(|_| number.is_f64());
+            text(
+                &float.map_or_else(|| number.to_string(), |float| float.to_string()),
+                hash,
+            );
         }
         Value::String(value) => {
             hash.update([4]);
@@ -113,6 +118,18 @@ mod tests {
         read["metadata"]["ownerReferences"] = json!([{"uid": "other"}, {"uid": "u", "name": "p"}]);
         read["status"] = json!({"conditions": []});
         assert_eq!(digest(&object(), "u"), digest(&read, "u"));
+    }
+
+    #[test]
+    fn a_whole_number_is_the_same_in_either_notation() {
+        let [float, integer] = [json!({"spec": {"n": 1.0}}), json!({"spec": {"n": 1}})];
+        assert_eq!(digest(&float, "u"), digest(&integer, "u"));
+        let [float, integer] = [
+            json!({"spec": {"n": 1e15}}),
+            json!({"spec": {"n": 1_000_000_000_000_000_i64}}),
+        ];
+        assert_eq!(digest(&float, "u"), digest(&integer, "u"));
+        assert_ne!(digest(&json!({"spec": {"n": 1.5}}), "u"), digest(&integer, "u"));
     }
 
     #[rstest::rstest]

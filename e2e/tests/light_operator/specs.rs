@@ -222,7 +222,7 @@ async fn keys_are_fetched_and_kept_while_the_issuer_is_away() {
         condition(&now, "Ready")["message"].as_str().unwrap().contains("404"),
         "{now}"
     );
-    cluster.until_ready(&api, "False", "PartiallyProgrammed").await;
+    cluster.until_ready(&api, "False", "IssuerNotReady").await;
     let plain = cluster.apply(issuer(server.url("/to-plain-http"))).await;
     cluster.until_ready(&plain, "False", "FetchFailed").await;
     let large = cluster.apply(issuer(server.url("/large"))).await;
