@@ -1,7 +1,8 @@
 //! Verification of JWTs in compact form (RFC 7515 section 3.1, RFC 7519 section 7.2).
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig, general_purpose::NO_PAD};
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use serde_json::{Map, Value};
@@ -13,6 +14,11 @@ use crate::jwks::{KeySet, VerificationKey};
 pub const CLOCK_SKEW: i64 = 60;
 /// The latest `exp` that is taken for a time in seconds. A later one was written in milliseconds, by mistake.
 pub const LATEST_EXPIRY: i64 = 1_000_000_000_000;
+
+/// Base64url without padding (RFC 7515 section 2). The bits that are left over at the end are not looked at (RFC 4648
+/// section 3.5 leaves that open), as proxies do.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, UNUSED_BITS_ALLOWED);
+const UNUSED_BITS_ALLOWED: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
 
 /// Why a token is not valid.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,12 +59,12 @@ struct Unverified<'a> {
 fn split(token: &str) -> Option<Unverified<'_>> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, payload) = signed.split_once('.')?;
-    let object = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+    let object = |part: &str| serde_json::from_slice(&BASE64URL.decode(part).ok()?).ok();
     Some(Unverified {
         header: object(header)?,
         claims: object(payload)?,
         signed,
-        signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+        signature: BASE64URL.decode(signature).ok()?,
     })
 }
 

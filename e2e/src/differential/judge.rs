@@ -66,8 +66,10 @@ pub(super) async fn ask(place: &Place, scenario: &Scenario, case: &Case) -> Outc
 
 /// Why `decide` said what it said.
 pub(super) fn trace(place: &Place, resolved: &[Resolved], case: &Case) -> Vec<String> {
-    with_request(place, case, |at, request| explain(&resolved.iter().collect::<Vec<_>>(), at, request, now()))
-        .unwrap_or_else(|| vec!["the peer's certificate is not valid: there is no request".to_owned()])
+    with_request(place, case, |at, request| {
+        explain(&resolved.iter().collect::<Vec<_>>(), at, request, now())
+    })
+    .unwrap_or_else(|| vec!["the peer's certificate is not valid: there is no request".to_owned()])
 }
 
 fn with_request<T>(
@@ -80,7 +82,11 @@ fn with_request<T>(
         Peer::Workload(workload) => place.namespace.spiffe_id(workload).parse().ok(),
         Peer::Foreign(_) | Peer::Expired(_) => return None,
     };
-    let at = if place.targets[case.target].is_gateway() { decide::Place::Gateway } else { decide::Place::Workload };
+    let at = if place.targets[case.target].is_gateway() {
+        decide::Place::Gateway
+    } else {
+        decide::Place::Workload
+    };
     let request = decide::Request {
         peer: peer.as_ref(),
         method: &case.method,

@@ -58,7 +58,9 @@ pub async fn run(testbed: &Testbed, pairs: usize, seed: u64) -> Result<Tally> {
         tally.pairs += outcomes.len();
         tally.admitted += outcomes.iter().filter(|outcome| outcome.both_admit()).count();
         for (case, outcome) in cases.iter().zip(&outcomes).filter(|(_, outcome)| outcome.differs()) {
-            let Some(outcome) = confirm(&place, &scenario, case, outcome).await else { continue };
+            let Some(outcome) = confirm(&place, &scenario, case, outcome).await else {
+                continue;
+            };
             tally.differences += 1;
             println!("{}", shrink::describe(&place, &scenario, case, &outcome, round).await?);
             // Shrinking leaves other policies on the targets.

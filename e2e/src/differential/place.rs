@@ -76,17 +76,27 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) async fn set_up(testbed: &Testbed) -> Result<Self> {
-        let namespace = testbed.namespace("differential", &[("istio-injection", "enabled")]).await?;
+        let namespace = testbed
+            .namespace("differential", &[("istio-injection", "enabled")])
+            .await?;
         namespace.apply(&gateways().to_string()).await?;
         let names: Vec<String> = (0..SIDECARS).map(|at| format!("sidecar-{at}")).collect();
         let workloads: Vec<Workload> = names.iter().map(|name| Workload::echo(name)).collect();
         let backend = Workload::echo("backend").label("sidecar.istio.io/inject", "false");
-        let running = futures::future::try_join_all(workloads.iter().chain([&backend]).map(|workload| namespace.deploy(workload)));
+        let running = futures::future::try_join_all(
+            workloads
+                .iter()
+                .chain([&backend])
+                .map(|workload| namespace.deploy(workload)),
+        );
         let running = running.await?;
         let mut targets: Vec<Target> = running
             .iter()
             .zip(&names)
-            .map(|(running, name)| Target::Sidecar { name: name.clone(), address: running.address })
+            .map(|(running, name)| Target::Sidecar {
+                name: name.clone(),
+                address: running.address,
+            })
             .collect();
         for at in 0..GATEWAYS {
             targets.push(gateway(&namespace, format!("gateway-{at}")).await?);
@@ -99,7 +109,12 @@ impl Place {
             callers.insert(Peer::Expired(workload), MeshClient::expired(testbed, &id)?);
         }
         let issuers = TokenMaker::all();
-        Ok(Self { namespace, targets, issuers, callers })
+        Ok(Self {
+            namespace,
+            targets,
+            issuers,
+            callers,
+        })
     }
 
     /// Sends a request to a target.
@@ -120,19 +135,29 @@ impl Place {
         let items: Vec<Value> = wanted.iter().map(|(policy, object)| manifest(policy, object)).collect();
         // Nothing of the last round may answer for this one.
         self.remove_all_but(&wanted).await?;
-        self.namespace.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string()).await?;
+        self.namespace
+            .apply(&json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string())
+            .await?;
         let path = format!("{MARKER}/{round}/{}", uuid::Uuid::new_v4().simple());
         self.namespace.apply(&self.markers(&path).to_string()).await?;
         let request = Request::get(&path);
         let waiting = (0..self.targets.len()).map(|target| {
             let request = &request;
             async move {
-                let peer = if self.targets[target].is_gateway() { Peer::PlainText } else { Peer::Workload("web") };
-                wait_for(&format!("{} to run the policies", self.targets[target].name()), LIMIT, || async {
-                    let answer = self.send(target, peer, request).await;
-                    ensure!(answer.status() == Some(200), "the marker got {answer:?}");
-                    Ok(())
-                })
+                let peer = if self.targets[target].is_gateway() {
+                    Peer::PlainText
+                } else {
+                    Peer::Workload("web")
+                };
+                wait_for(
+                    &format!("{} to run the policies", self.targets[target].name()),
+                    LIMIT,
+                    || async {
+                        let answer = self.send(target, peer, request).await;
+                        ensure!(answer.status() == Some(200), "the marker got {answer:?}");
+                        Ok(())
+                    },
+                )
                 .await
             }
         });
@@ -144,16 +169,23 @@ impl Place {
         for kind in Kind::ALL {
             let resource = format!("{}.{}", kind.plural(), kind.group());
             let selector = format!("{MANAGED_BY_LABEL}={MANAGER}");
-            let listed = self.namespace.kubectl(&["get", &resource, "-l", &selector, "-o", "name"]).await?;
+            let listed = self
+                .namespace
+                .kubectl(&["get", &resource, "-l", &selector, "-o", "name"])
+                .await?;
             let gone: Vec<&str> = listed
                 .lines()
                 .filter(|line| {
                     let name = line.rsplit('/').next().unwrap_or_default();
-                    !wanted.iter().any(|(_, object)| object.kind == kind && object.name.name == name)
+                    !wanted
+                        .iter()
+                        .any(|(_, object)| object.kind == kind && object.name.name == name)
                 })
                 .collect();
             if !gone.is_empty() {
-                self.namespace.kubectl(&[&["delete", "--wait=false"], &gone[..]].concat()).await?;
+                self.namespace
+                    .kubectl(&[&["delete", "--wait=false"], &gone[..]].concat())
+                    .await?;
             }
         }
         Ok(())
@@ -165,9 +197,11 @@ impl Place {
             .targets
             .iter()
             .map(|target| {
-                let mut spec = json!({ "action": "ALLOW", "rules": [{ "to": [{ "operation": { "paths": [path] } }] }] });
+                let mut spec =
+                    json!({ "action": "ALLOW", "rules": [{ "to": [{ "operation": { "paths": [path] } }] }] });
                 if target.is_gateway() {
-                    spec["targetRefs"] = json!([{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": target.name() }]);
+                    spec["targetRefs"] =
+                        json!([{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": target.name() }]);
                 } else {
                     spec["selector"] = json!({ "matchLabels": { "app": target.name() } });
                 }
@@ -181,7 +215,10 @@ impl Place {
 
 /// An object as it is written, without an owner: there is no policy object here.
 fn manifest(policy: &str, object: &Object) -> Value {
-    let mut manifest = object.manifest(&Owner { name: policy, uid: "none" });
+    let mut manifest = object.manifest(&Owner {
+        name: policy,
+        uid: "none",
+    });
     if let Some(metadata) = manifest["metadata"].as_object_mut() {
         metadata.remove("ownerReferences");
     }
@@ -208,7 +245,9 @@ fn gateways() -> Value {
 async fn gateway(namespace: &Namespace, name: String) -> Result<Target> {
     let service = format!("{name}-istio");
     let address = wait_for(&format!("gateway {name} to serve"), LIMIT, || async {
-        let ip = namespace.kubectl(&["get", "service", &service, "-o", "jsonpath={.spec.clusterIP}"]).await?;
+        let ip = namespace
+            .kubectl(&["get", "service", &service, "-o", "jsonpath={.spec.clusterIP}"])
+            .await?;
         let address = SocketAddr::new(ip.trim().parse::<IpAddr>().context("no address yet")?, 80);
         let answer = Request::get("/").send_plain(address).await;
         ensure!(answer.status() == Some(200), "it answers {answer:?}");

@@ -31,7 +31,11 @@ pub(super) fn generate(random: &mut impl Rng, target: &Target) -> Value {
         one(random, &["Public", "Internal", "Sensitive", "Sensitive", "Critical"])
     };
     // Critical takes no tokens yet.
-    let sources = if sensitivity == "Critical" { 0 } else { random.random_range(0..=2) };
+    let sources = if sensitivity == "Critical" {
+        0
+    } else {
+        random.random_range(0..=2)
+    };
     let jwt: Vec<Value> = (0..sources).map(|_| source(random)).collect();
     let issuers: Vec<&str> = jwt.iter().filter_map(|source| source["issuer"].as_str()).collect();
     let mutual_tls = !target.is_gateway() && (issuers.is_empty() || random.random_ratio(3, 4));
@@ -67,13 +71,7 @@ fn source(random: &mut impl Rng) -> Value {
     source
 }
 
-fn rule(
-    random: &mut impl Rng,
-    at: usize,
-    sensitivity: &str,
-    issuers: &[&str],
-    mutual_tls: bool,
-) -> Option<Value> {
+fn rule(random: &mut impl Rng, at: usize, sensitivity: &str, issuers: &[&str], mutual_tls: bool) -> Option<Value> {
     let name = format!("rule-{at}");
     let count = random.random_range(0..=2);
     let operations: Vec<Value> = (0..count).map(|_| operation(random)).collect();
@@ -86,7 +84,8 @@ fn rule(
     if callers.is_empty() {
         return None;
     }
-    let mut rule = json!({ "name": name, "operations": operations, "callers": callers, "waive": ["ProofOfPossession"] });
+    let mut rule =
+        json!({ "name": name, "operations": operations, "callers": callers, "waive": ["ProofOfPossession"] });
     let needed = matches!(sensitivity, "Sensitive") && !issuers.is_empty();
     if !issuers.is_empty() && (needed || random.random_bool(0.5)) {
         rule["scopes"] = json!(some(random, &SCOPES, 2));
@@ -98,7 +97,11 @@ fn caller(random: &mut impl Rng, issuers: &[&str], mutual_tls: bool) -> Option<V
     let mut caller = json!({});
     if mutual_tls && random.random_bool(0.6) {
         // Sometimes one that does not exist: it admits nobody.
-        let name = if random.random_ratio(1, 10) { "nobody" } else { one(random, &WORKLOADS) };
+        let name = if random.random_ratio(1, 10) {
+            "nobody"
+        } else {
+            one(random, &WORKLOADS)
+        };
         caller["serviceIdentity"] = json!({ "name": name });
     }
     if let Some(issuer) = issuers.choose(random).filter(|_| random.random_bool(0.6)) {
@@ -146,7 +149,13 @@ fn path(random: &mut impl Rng) -> Value {
             let segments: Vec<String> = segments
                 .iter()
                 .enumerate()
-                .map(|(at, text)| if at == variable || all { format!("{{v{at}}}") } else { (*text).to_owned() })
+                .map(|(at, text)| {
+                    if at == variable || all {
+                        format!("{{v{at}}}")
+                    } else {
+                        (*text).to_owned()
+                    }
+                })
                 .collect();
             json!({ "template": format!("/{}", segments.join("/")) })
         }

@@ -26,11 +26,18 @@ pub(super) async fn describe(
     for spec in &scenario.specs[case.target] {
         writeln!(text, "  policy   {spec}")?;
     }
-    writeln!(text, "  request  {:?} {} {} ({})", case.peer, case.method, case.path, case.note)?;
+    writeln!(
+        text,
+        "  request  {:?} {} {} ({})",
+        case.peer, case.method, case.path, case.note
+    )?;
     for (name, value) in &case.headers {
         writeln!(text, "           {name}: {}", claims(value))?;
     }
-    let decision = outcome.decision.as_ref().map_or("no request".to_owned(), ToString::to_string);
+    let decision = outcome
+        .decision
+        .as_ref()
+        .map_or("no request".to_owned(), ToString::to_string);
     writeln!(text, "  decide   {decision}")?;
     for line in judge::trace(place, &resolved, &case) {
         writeln!(text, "           {line}")?;
@@ -48,7 +55,11 @@ fn claims(value: &str) -> String {
     };
     let parts: Vec<String> = value
         .split(['.', ' '])
-        .map(|part| readable(part).filter(|text| text.starts_with('{')).unwrap_or_else(|| part.chars().take(12).collect()))
+        .map(|part| {
+            readable(part)
+                .filter(|text| text.starts_with('{'))
+                .unwrap_or_else(|| part.chars().take(12).collect())
+        })
         .collect();
     parts.join(" ")
 }

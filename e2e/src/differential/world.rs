@@ -3,7 +3,7 @@
 use countersign_identity::testing::SigningKey;
 use countersign_policy::resolve::Resolved;
 use countersign_policy::world::{GatewayFacts, NamespaceFacts, ServiceFacts};
-use countersign_policy::{MapWorld, MeshSettings, ObjectName, Object, evaluate, parse, resolve_policy};
+use countersign_policy::{MapWorld, MeshSettings, Object, ObjectName, evaluate, parse, resolve_policy};
 use jsonwebtoken::Algorithm;
 use rand::RngExt as Rng;
 use serde_json::{Value, json};
@@ -105,21 +105,37 @@ impl Scenario {
         world.namespaces.insert(namespace.to_owned(), NamespaceFacts::default());
         for workload in WORKLOADS {
             let spec = json!({ "serviceAccountName": workload });
-            world.service_identities.insert(named(workload), parse::service_identity(named(workload), &spec));
+            world
+                .service_identities
+                .insert(named(workload), parse::service_identity(named(workload), &spec));
         }
         for issuer in &place.issuers {
             let spec = json!({ "external": {
                 "issuer": issuer.id, "jwks": issuer.jwks(), "maxTokenLifetime": "5m",
                 "clientIdClaim": issuer.client_claim } });
-            world.token_issuers.insert(issuer.name.to_owned(), parse::token_issuer(issuer.name, &spec, &Value::Null));
+            world.token_issuers.insert(
+                issuer.name.to_owned(),
+                parse::token_issuer(issuer.name, &spec, &Value::Null),
+            );
         }
         match &place.targets[target] {
             Target::Sidecar { name, .. } => {
                 let selector = [("app".to_owned(), name.clone())].into();
-                world.services.insert(named(name), ServiceFacts { selector, waypoint: None });
+                world.services.insert(
+                    named(name),
+                    ServiceFacts {
+                        selector,
+                        waypoint: None,
+                    },
+                );
             }
             Target::Gateway { name, .. } => {
-                world.gateways.insert(named(name), GatewayFacts { class: "istio".to_owned() });
+                world.gateways.insert(
+                    named(name),
+                    GatewayFacts {
+                        class: "istio".to_owned(),
+                    },
+                );
             }
         }
         for (at, spec) in self.specs[target].iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Whether a request is admitted: the truth that every enforcer is held to.
 
 pub mod path;
-mod tokens;
+pub(crate) mod tokens;
 
 use std::fmt;
 

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::target_refs;
-use crate::decide::path;
-use crate::model::{Operation, PathPattern, RateLimit};
+use crate::decide::{path, tokens};
+use crate::model::{Header, Operation, PathPattern, RateLimit};
 use crate::resolve::{Point, Resolved, ResolvedRule};
 use countersign_identity::token::LATEST_EXPIRY;
 
@@ -74,12 +74,18 @@ fn rbac(name: &str, policies: &Value) -> Value {
     })
 }
 
-/// Refuses ambiguous paths, and more than one token.
+/// Refuses ambiguous paths, what is not one token where a token is to be, and more than one token.
 fn request_guard(resolved: &Resolved) -> Value {
     let mut policies = Map::new();
     let refuse = |permission: Value| json!({ "permissions": [permission], "principals": [{ "any": true }] });
     let ambiguous = json!({ "url_path": { "path": { "safe_regex": { "regex": path::AMBIGUOUS } } } });
     policies.insert("ambiguous-path".to_owned(), refuse(ambiguous));
+    for header in resolved.sources.iter().flat_map(|source| &source.headers) {
+        policies.insert(
+            format!("malformed-token-{}", header.name),
+            refuse(malformed_token(header)),
+        );
+    }
     let headers: Vec<&String> = resolved.token_headers.iter().collect();
     for (at, one) in headers.iter().enumerate() {
         for two in &headers[at + 1..] {
@@ -89,6 +95,19 @@ fn request_guard(resolved: &Resolved) -> Value {
         }
     }
     Value::Object(policies)
+}
+
+/// A header that is to hold a token, and holds something else.
+fn malformed_token(header: &Header) -> Value {
+    let value = |matcher: Value| json!({ "header": { "name": header.name, "string_match": matcher } });
+    let holds_one = if header.prefix.is_empty() {
+        json!({ "header": { "name": header.name, "present_match": true } })
+    } else {
+        value(json!({ "contains": header.prefix }))
+    };
+    let regex = format!("{}{}", regex::escape(&header.prefix), tokens::TOKEN_PATTERN);
+    let well_formed = value(json!({ "safe_regex": { "regex": regex } }));
+    json!({ "and_rules": { "rules": [holds_one, { "not_rule": well_formed }] } })
 }
 
 /// A verified token whose `exp` is not a time in seconds: Envoy takes a missing one, and zero, for no limit.
