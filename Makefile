@@ -16,7 +16,7 @@ help: ## Print these targets
 demo: ## Cluster, Istio, chart and examples; send requests and print what was refused (root)
 	@$(STEP) "demo" scripts/suite demo
 
-up: ## Bring a cluster with Istio and the chart up, and keep it (root)
+up: ## The demo's cluster, with the chart and the examples, kept for a person (root)
 	@$(STEP) "cluster" scripts/suite up
 
 shell: ## A shell in that cluster, with kubectl and helm
