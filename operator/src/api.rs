@@ -15,6 +15,7 @@ use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use tracing::debug;
 
 use crate::client::CALL_LIMIT;
 use crate::digest::meaningful;
@@ -26,6 +27,9 @@ use crate::plan::Write;
 
 /// The field manager, forever.
 const FIELD_MANAGER: &str = "countersign.dev/operator";
+
+/// What is said of a call that took too long.
+const NO_ANSWER: &str = "it did not answer in time";
 
 /// Why a write did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +51,8 @@ pub enum WriteError {
         message: String,
     },
     /// The API server could not be reached or is overloaded.
-    #[error("the API server could not be reached")]
-    Unreachable(#[source] Option<Box<kube::Error>>),
+    #[error("the API server does not do its work: {0}")]
+    Unreachable(String),
     /// The kind is not served.
     #[error("the cluster does not serve {kind} ({api_version}); install Istio's CRDs")]
     NotInstalled {
@@ -314,7 +318,7 @@ impl Writer {
     ) -> Result<Option<DynamicObject>, WriteError> {
         let found = timeout(CALL_LIMIT, api.get_opt(name))
             .await
-            .map_err(|_| WriteError::Unreachable(None))?;
+            .map_err(|_| WriteError::Unreachable(NO_ANSWER.to_owned()))?;
         found.map_err(|error| Answer::of(error).into_error(format!("to read {kind} {name}")))
     }
 
@@ -343,7 +347,7 @@ impl Writer {
         self.metrics.wrote(verb, kind);
         match timeout(CALL_LIMIT, call).await {
             Ok(result) => result.map_err(Answer::of),
-            Err(_) => Err(Answer::None(None)),
+            Err(_) => Err(Answer::None(NO_ANSWER.to_owned())),
         }
     }
 }
@@ -351,18 +355,20 @@ impl Writer {
 /// How the API server answered a call that failed.
 enum Answer {
     Status(Box<kube::core::Status>),
-    None(Option<Box<kube::Error>>),
+    None(String),
     NotLeader,
 }
 
 impl Answer {
     fn of(error: kube::Error) -> Self {
         match error {
-            kube::Error::Api(status) if status.code == 429 || status.code >= 500 => {
-                Self::None(Some(Box::new(kube::Error::Api(status))))
-            }
+            kube::Error::Api(status) if status.code == 429 || status.code >= 500 => Self::None(status.message),
             kube::Error::Api(status) => Self::Status(status),
-            error => Self::None(Some(Box::new(error))),
+            error => {
+                // The text differs from one time to the next, and would be written to a status each time.
+                debug!(%error, "a call failed");
+                Self::None("it cannot be reached".to_owned())
+            }
         }
     }
 
@@ -373,7 +379,7 @@ impl Answer {
                 what,
                 message: status.message,
             },
-            Self::None(error) => WriteError::Unreachable(error),
+            Self::None(message) => WriteError::Unreachable(message),
             Self::NotLeader => WriteError::NotLeader,
         }
     }

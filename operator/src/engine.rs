@@ -22,6 +22,7 @@ use crate::jwks::Wanted;
 use crate::kinds::Source;
 use crate::lease::Leadership;
 use crate::metrics::{Failure, Ready};
+use crate::owned::Trust;
 use crate::plan::{Plan, plan};
 use crate::queue::{Backoff, Queue};
 use crate::store::{Effect, Store, Tracked};
@@ -433,7 +434,7 @@ impl Engine {
         let mut effects = Vec::new();
         for change in &outcome.changes {
             let uids = match change {
-                Change::Wrote(observed) => self.store.owned.see(observed.clone()),
+                Change::Wrote(observed) => self.store.owned.see(observed.clone(), Trust::Newer),
                 Change::Deleted(observed) => self
                     .store
                     .owned
@@ -444,7 +445,7 @@ impl Engine {
             effects.extend(self.store.owners_changed(uids));
         }
         if let Some((name, fact)) = outcome.restated.clone() {
-            effects.extend(self.store.see(name, fact));
+            effects.extend(self.store.see(name, fact, Trust::Newer));
         }
         effects.retain(|effect| Some(effect) != own && !matches!(effect, Effect::Orphan(_)));
         self.follow_up(effects);

@@ -21,6 +21,8 @@ use crate::metrics::{Failure, Metrics, Verb};
 
 /// The controller that events come from.
 const CONTROLLER: &str = "countersign.dev/operator";
+/// How much of an object's name goes into that of an event.
+const LONGEST_NAME: usize = 200;
 /// The longest note that the API server takes.
 const LONGEST_NOTE: usize = 1024;
 
@@ -65,7 +67,13 @@ impl Recorder {
             return None;
         }
         let time = clock::precise();
-        let name = about.name.clone().unwrap_or_default();
+        // With the time behind it, the name must still be one.
+        let name: String = about
+            .name
+            .iter()
+            .flat_map(|name| name.chars())
+            .take(LONGEST_NAME)
+            .collect();
         Some(Event {
             metadata: ObjectMeta {
                 name: Some(format!("{name}.{:x}", time.as_nanosecond())),

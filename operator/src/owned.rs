@@ -19,11 +19,11 @@ pub struct Owned {
 
 impl Owned {
     /// Takes in an object as it was seen. Returns whose object changed by it: of one policy, or of two if it changed
-    /// hands. What is older than what is known is ignored: after a write, the watch still tells what was before it.
-    pub fn see(&mut self, observed: Observed) -> Vec<String> {
+    /// hands.
+    pub fn see(&mut self, observed: Observed, trust: Trust) -> Vec<String> {
         let key = (observed.kind, observed.name.clone());
         let known = self.get(&key);
-        if known.is_some_and(|known| older(observed.version, known.version)) {
+        if known.is_some_and(|known| trust.refuses(observed.version, known.version)) {
             return Vec::new();
         }
         if known.is_some_and(|known| same(known, &observed)) {
@@ -101,8 +101,24 @@ impl Owned {
     }
 }
 
+/// Which versions of an object are taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that are not older than what is known: after a write, the watch still tells what was before it.
+    Newer,
+    /// All: a list is what there is, also after the cluster was restored from a backup and counts from an older version.
+    Whatever,
+}
+
+impl Trust {
+    /// Whether a version is to be ignored, given the version that is known.
+    pub fn refuses(self, version: Version, known: Version) -> bool {
+        self == Self::Newer && older(version, known)
+    }
+}
+
 /// Whether a version is known to be older than another. Versions that cannot be compared are taken as they come.
-pub fn older(version: Version, than: Version) -> bool {
+fn older(version: Version, than: Version) -> bool {
     matches!((version, than), (Some(version), Some(than)) if version < than)
 }
 
@@ -134,10 +150,10 @@ mod tests {
     #[test]
     fn tells_whose_object_changed() {
         let mut owned = Owned::default();
-        assert_eq!(owned.see(observed("p", 1, 1)), ["p"]);
-        assert_eq!(owned.see(observed("p", 2, 1)), [""; 0], "the same again");
-        assert_eq!(owned.see(observed("p", 3, 2)), ["p"]);
-        assert_eq!(owned.see(observed("q", 4, 2)), ["p", "q"]);
+        assert_eq!(owned.see(observed("p", 1, 1), Trust::Newer), ["p"]);
+        assert_eq!(owned.see(observed("p", 2, 1), Trust::Newer), [""; 0], "the same again");
+        assert_eq!(owned.see(observed("p", 3, 2), Trust::Newer), ["p"]);
+        assert_eq!(owned.see(observed("q", 4, 2), Trust::Newer), ["p", "q"]);
         assert_eq!(owned.forget(&key(), Some(5)).as_deref(), Some("q"));
         assert!(owned.owners.is_empty() && owned.by_policy.is_empty());
     }
@@ -145,9 +161,15 @@ mod tests {
     #[test]
     fn what_is_older_than_a_write_is_ignored() {
         let mut owned = Owned::default();
-        owned.see(observed("p", 7, 2));
-        assert_eq!(owned.see(observed("p", 6, 1)), [""; 0]);
+        owned.see(observed("p", 7, 2), Trust::Newer);
+        assert_eq!(owned.see(observed("p", 6, 1), Trust::Newer), [""; 0]);
         assert_eq!(owned.forget(&key(), Some(5)), None, "deleted, and then written anew");
+        assert_eq!(
+            owned.see(observed("p", 5, 1), Trust::Whatever),
+            ["p"],
+            "unless a list says so"
+        );
+        owned.see(observed("p", 7, 2), Trust::Newer);
         assert_eq!(owned.of("p").next().map(|observed| observed.digest), Some([2; 16]));
     }
 }

@@ -76,3 +76,91 @@ pub fn in_order_of_removal<'a>(objects: impl Iterator<Item = &'a Observed>) -> V
     objects.sort_by_key(|object| (object.role.is_some(), std::cmp::Reverse(object.role)));
     objects
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const OWNER: Owner<'_> = Owner { name: "p", uid: "u" };
+
+    fn object(role: Role, spec: Value) -> Object {
+        Object {
+            kind: Kind::AuthorizationPolicy,
+            role,
+            name: ObjectName::new("shop", role.as_str()),
+            annotations: BTreeMap::new(),
+            spec,
+        }
+    }
+
+    fn observed(object: &Object) -> Observed {
+        Observed {
+            kind: object.kind,
+            name: object.name.clone(),
+            uid: format!("uid-{}", object.role.as_str()),
+            policy_uid: OWNER.uid.to_owned(),
+            policy: Some(OWNER.name.to_owned()),
+            role: Some(object.role),
+            version: None,
+            digest: digest(&object.manifest(&OWNER), OWNER.uid),
+        }
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_is_left_alone() {
+        let desired = [object(Role::Deny, json!({})), object(Role::Allow, json!({"rules": []}))];
+        let there: Vec<_> = desired.iter().map(observed).collect();
+        assert!(plan(&OWNER, &desired, false, &there.iter().collect::<Vec<_>>()).is_empty());
+    }
+
+    #[test]
+    fn only_the_difference_is_written_in_the_order_given() {
+        let desired = [
+            object(Role::Deny, json!({})),
+            object(Role::Tokens, json!({})),
+            object(Role::Allow, json!({"rules": []})),
+        ];
+        let there = [
+            observed(&object(Role::Allow, json!({"rules": [{}]}))),
+            observed(&desired[1]),
+        ];
+        let plan = plan(&OWNER, &desired, false, &there.iter().collect::<Vec<_>>());
+        let writes: Vec<_> = plan
+            .writes
+            .iter()
+            .map(|write| (write.name.name.as_str(), write.replaces.as_deref()))
+            .collect();
+        assert_eq!(writes, [("deny", None), ("allow", Some("uid-allow"))]);
+        assert!(plan.prunes.is_empty());
+    }
+
+    #[test]
+    fn what_admits_is_removed_before_what_refuses() {
+        let there: Vec<_> = Role::ALL
+            .into_iter()
+            .map(|role| observed(&object(role, json!({}))))
+            .collect();
+        let mut strange = observed(&object(Role::Deny, json!({})));
+        strange.role = None;
+        let all: Vec<_> = there.iter().chain([&strange]).collect();
+        let roles = |plan: Plan| plan.prunes.into_iter().map(|object| object.role).collect::<Vec<_>>();
+        let reverse = [
+            None,
+            Some(Role::Allow),
+            Some(Role::Tokens),
+            Some(Role::Guard),
+            Some(Role::Transport),
+            Some(Role::Deny),
+        ];
+        assert_eq!(roles(plan(&OWNER, &[], false, &all)), reverse);
+        assert_eq!(
+            roles(plan(&OWNER, &[], true, &all)),
+            reverse[..5],
+            "a policy that is not accepted keeps denying"
+        );
+    }
+}

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
 use countersign_policy::object::Kind;
+use countersign_policy::parse::ParsedPolicy;
 use countersign_policy::world::{Dependency, MapWorld, ObjectName};
 
 use crate::fact::{Fact, Meta, Version};
 use crate::kinds::Source;
-use crate::owned::{Owned, older};
+use crate::owned::{Owned, Trust};
 use crate::watch::Signal;
 
 /// What a change means for the work to be done.
@@ -67,12 +68,13 @@ impl Store {
                     .insert(source, self.names(source).into_iter().collect());
                 Vec::new()
             }
-            Signal::Seen(source, name, fact) => {
-                if let Some(unconfirmed) = self.unconfirmed.get_mut(&source) {
+            Signal::Seen(source, name, fact) => match self.unconfirmed.get_mut(&source) {
+                Some(unconfirmed) => {
                     unconfirmed.remove(&name);
+                    self.see(name, *fact, Trust::Whatever)
                 }
-                self.see(name, *fact)
-            }
+                None => self.see(name, *fact, Trust::Newer),
+            },
             Signal::Gone(source, name, version) => self.forget(source, &name, version),
             Signal::Listed(source) => {
                 self.listed.insert(source);
@@ -185,7 +187,7 @@ impl Store {
     }
 
     /// Takes in an object as it is. Returns what it changes.
-    pub fn see(&mut self, name: ObjectName, fact: Fact) -> Vec<Effect> {
+    pub fn see(&mut self, name: ObjectName, fact: Fact, trust: Trust) -> Vec<Effect> {
         let changed = |different: bool, dependency: Dependency| {
             if different {
                 vec![Effect::Dependency(dependency)]
@@ -194,10 +196,10 @@ impl Store {
             }
         };
         match fact {
-            Fact::Policy(meta, parsed, status) => self.see_policy(name, meta, *parsed, *status),
+            Fact::Policy(meta, parsed, status) => self.see_policy(name, meta, *parsed, *status, trust),
             Fact::Identity(meta, parsed, status) => {
                 let known = self.identities.get(&name);
-                if known.is_some_and(|known| older(meta.version, known.meta.version)) {
+                if known.is_some_and(|known| trust.refuses(meta.version, known.meta.version)) {
                     return Vec::new();
                 }
                 let respec = known.is_none_or(|known| changed_spec(&known.meta, &meta));
@@ -215,7 +217,7 @@ impl Store {
             }
             Fact::Issuer(meta, parsed, status) => {
                 let known = self.issuers.get(&name.name);
-                if known.is_some_and(|known| older(meta.version, known.meta.version)) {
+                if known.is_some_and(|known| trust.refuses(meta.version, known.meta.version)) {
                     return Vec::new();
                 }
                 let respec = known.is_none_or(|known| changed_spec(&known.meta, &meta));
@@ -259,7 +261,7 @@ impl Store {
                     .policy
                     .as_ref()
                     .map(|policy| ObjectName::new(name.namespace.clone(), policy.clone()));
-                let uids = self.owned.see(*observed);
+                let uids = self.owned.see(*observed, trust);
                 let hint = hint.filter(|hint| !uids.is_empty() && self.policies.contains_key(hint));
                 let mut effects = self.owners_changed(uids);
                 effects.extend(hint.map(Effect::Policy));
@@ -272,11 +274,12 @@ impl Store {
         &mut self,
         name: ObjectName,
         meta: Meta,
-        parsed: countersign_policy::parse::ParsedPolicy,
+        parsed: ParsedPolicy,
         status: ApiAuthPolicyStatus,
+        trust: Trust,
     ) -> Vec<Effect> {
         let known = self.policies.get(&name);
-        if known.is_some_and(|known| older(meta.version, known.meta.version)) {
+        if known.is_some_and(|known| trust.refuses(meta.version, known.meta.version)) {
             return Vec::new();
         }
         let respec = known.is_none_or(|known| changed_spec(&known.meta, &meta));
@@ -376,4 +379,168 @@ impl Store {
 
 fn changed_spec(known: &Meta, seen: &Meta) -> bool {
     known.uid != seen.uid || known.generation != seen.generation || known.deleting != seen.deleting
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_policy::parse;
+    use countersign_policy::world::{PodFacts, ServiceFacts};
+    use serde_json::json;
+
+    use super::*;
+    use crate::fact::Observed;
+
+    fn name(name: &str) -> ObjectName {
+        ObjectName::new("shop", name)
+    }
+
+    fn service(service: &str) -> Signal {
+        Signal::Seen(
+            Source::Services,
+            name(service),
+            Box::new(Fact::Service(ServiceFacts::default())),
+        )
+    }
+
+    fn policy(uid: &str, generation: i64, version: u64) -> Signal {
+        let meta = Meta {
+            uid: uid.into(),
+            generation,
+            version: Some(version),
+            deleting: false,
+        };
+        let parsed = Box::new(parse::policy(name("p"), &json!({})));
+        Signal::Seen(
+            Source::Policies,
+            name("p"),
+            Box::new(Fact::Policy(meta, parsed, Box::default())),
+        )
+    }
+
+    fn object(policy_uid: &str, version: u64) -> Signal {
+        let observed = Observed {
+            kind: Kind::AuthorizationPolicy,
+            name: name("a"),
+            uid: "1".into(),
+            policy_uid: policy_uid.into(),
+            policy: Some("p".into()),
+            role: None,
+            version: Some(version),
+            digest: [0; 16],
+        };
+        Signal::Seen(
+            Source::Owned(observed.kind),
+            observed.name.clone(),
+            Box::new(Fact::Owned(Box::new(observed))),
+        )
+    }
+
+    fn after(signals: impl IntoIterator<Item = Signal>) -> Store {
+        let mut store = Store::default();
+        signals.into_iter().for_each(|signal| drop(store.take(signal)));
+        store
+    }
+
+    fn service_changed(service: &str) -> Effect {
+        Effect::Dependency(Dependency::Service(name(service)))
+    }
+
+    #[test]
+    fn a_list_tells_what_was_deleted_while_nobody_watched() {
+        let mut store = after([
+            Signal::Listing(Source::Services),
+            service("a"),
+            service("b"),
+            Signal::Listed(Source::Services),
+        ]);
+        assert_eq!(store.take(Signal::Listing(Source::Services)), []);
+        assert_eq!(store.take(service("b")), [], "it is as it was");
+        assert!(
+            store.world.services.contains_key(&name("a")),
+            "nothing is concluded from half a list"
+        );
+        assert_eq!(store.take(Signal::Listed(Source::Services)), [service_changed("a")]);
+        assert!(!store.world.services.contains_key(&name("a")));
+    }
+
+    #[test]
+    fn a_list_that_broke_off_deletes_nothing() {
+        let mut store = after([
+            service("a"),
+            service("b"),
+            Signal::Listing(Source::Services),
+            service("a"),
+        ]);
+        assert_eq!(store.take(Signal::Listing(Source::Services)), []);
+        store.take(service("a"));
+        store.take(service("b"));
+        assert_eq!(store.take(Signal::Listed(Source::Services)), []);
+    }
+
+    #[test]
+    fn nothing_is_complete_before_everything_is() {
+        let mut store = Store::default();
+        for source in Source::all() {
+            assert!(!store.complete());
+            store.take(Signal::Listed(source));
+        }
+        assert!(store.complete());
+        store.take(Signal::NotServed(Source::Gateways));
+        assert!(
+            store.complete() && !store.serves(Source::Gateways),
+            "a cluster can do without gateways"
+        );
+        store.take(Signal::NotServed(Source::Policies));
+        assert!(!store.complete(), "but not without policies");
+    }
+
+    #[test]
+    fn a_status_changes_nobody_else() {
+        let mut store = after([policy("u", 1, 1)]);
+        assert_eq!(store.take(policy("u", 1, 2)), []);
+        let changed = [
+            Effect::Dependency(Dependency::Policies("shop".into())),
+            Effect::Policy(name("p")),
+        ];
+        assert_eq!(store.take(policy("u", 2, 3)), changed);
+        assert_eq!(store.take(policy("u", 1, 2)), [], "older than what is known");
+    }
+
+    #[test]
+    fn what_a_deleted_policy_leaves_is_an_orphan() {
+        let mut store = after([policy("u", 1, 1), object("u", 2)]);
+        let effects = store.take(Signal::Gone(Source::Policies, name("p"), Some(3)));
+        assert!(effects.contains(&Effect::Orphan("u".into())) && effects.contains(&Effect::PolicyGone(name("p"))));
+        assert_eq!(store.orphans(), ["u"]);
+
+        // A new policy of the name waits for the old one's objects to go.
+        store.take(policy("v", 1, 4));
+        assert_eq!(store.orphans(), ["u"]);
+        let gone = Signal::Gone(Source::Owned(Kind::AuthorizationPolicy), name("a"), Some(5));
+        assert!(store.take(gone).contains(&Effect::Policy(name("p"))));
+        assert_eq!(store.orphans(), [""; 0]);
+    }
+
+    #[test]
+    fn a_policy_that_took_the_place_of_another_is_another() {
+        let mut store = after([policy("u", 1, 1), object("u", 2)]);
+        let effects = store.take(policy("v", 1, 3));
+        assert!(effects.contains(&Effect::Orphan("u".into())) && effects.contains(&Effect::Policy(name("p"))));
+        assert_eq!((store.policy_of("u"), store.policy_of("v")), (None, Some(&name("p"))));
+    }
+
+    #[test]
+    fn a_pod_that_only_restarted_is_no_change() {
+        let pod = |facts: PodFacts| Signal::Seen(Source::Pods, name("pod"), Box::new(Fact::Pod(facts)));
+        let mut store = after([pod(PodFacts::default())]);
+        assert_eq!(store.take(pod(PodFacts::default())), []);
+        let injected = PodFacts {
+            in_mesh: true,
+            ..PodFacts::default()
+        };
+        assert_eq!(
+            store.take(pod(injected)),
+            [Effect::Dependency(Dependency::Pods("shop".into()))]
+        );
+    }
 }
