@@ -13,7 +13,7 @@ use crate::model::PathPattern;
 pub const AMBIGUOUS: &str = r"(?i).*(?://|;|%(?:2f|5c|3b|25|[01][0-9a-f]|7f|c[01]|f[5-9a-f]|e0%[89]|f0%8)|%(?:[^0-9a-f]|[0-9a-f][^0-9a-f]|.?$)).*";
 
 /// Characters that a segment may hold for a template's variable to stand for it.
-const SEGMENT_PUNCTUATION: &str = "-._~%!$&'()+,;:@=";
+const SEGMENT_PUNCTUATION: &str = "-._~%!$&'()*+,;:@=";
 
 static AMBIGUOUS_PATH: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!("^{AMBIGUOUS}$")).ok());
 
@@ -46,7 +46,7 @@ fn canonical(path: &str) -> String {
                 at += 2;
             }
             _ if byte == b'\\' => out.push('/'),
-            _ if byte <= b' ' || byte >= 0x7f || b"\"<>`{}".contains(&byte) => {
+            _ if byte <= b' ' || byte >= 0x7f || b"\"<>^`{|}".contains(&byte) => {
                 out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
             }
             _ => out.push(char::from(byte)),
@@ -170,7 +170,8 @@ mod tests {
             ("/v1/a", true, true),
             ("/v10", false, false),
             ("/v1/a/b", true, false),
-            ("/v1/a*b", true, false),
+            ("/v1/a*b", true, true),
+            ("/v1/a[b", true, false),
             ("/V1/a", false, false),
         ] {
             assert_eq!(matches(&prefix, path), by_prefix, "{path}");

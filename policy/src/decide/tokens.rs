@@ -16,7 +16,7 @@ pub(super) fn verify(policies: &[&Resolved], request: &Request<'_>, now: i64) ->
     let sources: Vec<&Source> = policies.iter().flat_map(|resolved| &resolved.sources).collect();
     let headers: BTreeSet<&Header> = sources.iter().flat_map(|source| &source.headers).collect();
     let names: BTreeSet<&str> = headers.iter().map(|header| header.name.as_str()).collect();
-    if names.iter().filter(|name| values(request, name).is_some()).count() > 1 {
+    if names.iter().filter(|name| value(request, name).is_some()).count() > 1 {
         return Err(Refusal::TwoTokens);
     }
     let token = extract(request, &headers)?;
@@ -38,22 +38,26 @@ pub(super) fn verify(policies: &[&Resolved], request: &Request<'_>, now: i64) ->
     Err(Refusal::Token(refusal))
 }
 
-/// A header's values, joined as RFC 9110 section 5.3 allows. `None` if it is absent.
-fn values(request: &Request<'_>, name: &str) -> Option<String> {
-    let values: Vec<&str> = request
+/// A header's value. `None` if it is absent. Repeated `Authorization` headers are one value, joined as RFC 9110 section
+/// 5.3 allows; of another header that is repeated, enforcers keep the first value alone.
+fn value(request: &Request<'_>, name: &str) -> Option<String> {
+    let mut values = request
         .headers
         .iter()
         .filter(|(header, _)| header.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
-        .collect();
-    (!values.is_empty()).then(|| values.join(","))
+        .map(|(_, value)| value.as_str());
+    if name == "authorization" {
+        let values: Vec<&str> = values.collect();
+        return (!values.is_empty()).then(|| values.join(","));
+    }
+    values.next().map(str::to_owned)
 }
 
 /// The token of a request, with the header that it was read from. A header that holds the prefix holds nothing but the
 /// prefix and one token: servers disagree on what the rest would mean.
 fn extract<'a>(request: &Request<'_>, headers: &BTreeSet<&'a Header>) -> Result<Option<(&'a Header, String)>, Refusal> {
     for header in headers {
-        let Some(value) = values(request, &header.name).filter(|value| value.contains(&header.prefix)) else {
+        let Some(value) = value(request, &header.name).filter(|value| value.contains(&header.prefix)) else {
             continue;
         };
         return match value.strip_prefix(&header.prefix).filter(|token| is_token(token)) {
@@ -76,6 +80,6 @@ fn is_token(text: &str) -> bool {
 
 fn is_preflight(request: &Request<'_>) -> bool {
     request.method == "OPTIONS"
-        && values(request, "origin").is_some_and(|value| !value.is_empty())
-        && values(request, "access-control-request-method").is_some_and(|value| !value.is_empty())
+        && value(request, "origin").is_some_and(|value| !value.is_empty())
+        && value(request, "access-control-request-method").is_some_and(|value| !value.is_empty())
 }

@@ -45,7 +45,23 @@ pub(super) fn header_name(name: &str) -> Result<String, String> {
     if name.is_empty() || !name.chars().all(token) {
         return Err(format!("`{name}` is not a header name"));
     }
-    Ok(name.to_ascii_lowercase())
+    let name = name.to_ascii_lowercase();
+    // Proxies write, join or drop these themselves.
+    let taken = [
+        "cookie",
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "upgrade",
+    ];
+    if taken.contains(&name.as_str()) || name.starts_with("x-forwarded-") || name.starts_with("x-envoy-") {
+        return Err(format!(
+            "`{name}` cannot carry a token, since proxies change it; use a header of your own"
+        ));
+    }
+    Ok(name)
 }
 
 /// A duration such as `10m` or `1h30m`, in seconds.

@@ -16,6 +16,8 @@ const JWT_FILTER: &str = "envoy.filters.http.jwt_authn";
 const ROUTER_FILTER: &str = "envoy.filters.http.router";
 const RBAC_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
 const RATE_LIMIT_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
+const HEADER_MUTATION_TYPE: &str =
+    "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
 /// The default bucket, for requests that no limit is meant for: Envoy asks for one, and it is never empty.
 const UNLIMITED: u32 = 1_000_000_000;
 
@@ -31,6 +33,9 @@ pub(super) fn spec(resolved: &Resolved, point: &Point, rules: &[&ResolvedRule]) 
         "INSERT_FIRST",
         &rbac("countersign.request-guard", &request_guard(resolved)),
     )];
+    if let Some(first) = first_values(resolved) {
+        patches.push(patch(context, None, "INSERT_FIRST", &first));
+    }
     if !resolved.sources.is_empty() {
         let guard = rbac("countersign.token-guard", &json!({ "no-expiry": no_expiry() }));
         patches.push(patch(context, Some(JWT_FILTER), "INSERT_AFTER", &guard));
@@ -95,6 +100,29 @@ fn request_guard(resolved: &Resolved) -> Value {
         }
     }
     Value::Object(policies)
+}
+
+/// Keeps the first value of each header that holds a token. Envoy's matchers look for one value that fits, and a second
+/// one would pass unseen. It comes to stand before the request guard, since what is inserted first last is first. Envoy
+/// itself makes one value of repeated `Authorization` headers.
+fn first_values(resolved: &Resolved) -> Option<Value> {
+    let headers = resolved
+        .sources
+        .iter()
+        .flat_map(|source| &source.headers)
+        .filter(|header| header.name != "authorization");
+    let mutations: Vec<Value> = headers
+        .map(|Header { name, .. }| {
+            let first = json!({ "key": name, "value": format!("%REQ({name})%") });
+            json!({ "append": { "append_action": "OVERWRITE_IF_EXISTS", "header": first } })
+        })
+        .collect();
+    (!mutations.is_empty()).then(|| {
+        json!({
+            "name": "countersign.first-values",
+            "typed_config": { "@type": HEADER_MUTATION_TYPE, "mutations": { "request_mutations": mutations } },
+        })
+    })
 }
 
 /// A header that is to hold a token, and holds something else.
