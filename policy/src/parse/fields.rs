@@ -47,7 +47,7 @@ pub(super) fn header_name(name: &str) -> Result<String, String> {
     }
     let name = name.to_ascii_lowercase();
     // Proxies write, join or drop these themselves.
-    let taken = [
+    let proxies_own = [
         "cookie",
         "host",
         "connection",
@@ -56,7 +56,7 @@ pub(super) fn header_name(name: &str) -> Result<String, String> {
         "te",
         "upgrade",
     ];
-    if taken.contains(&name.as_str()) || name.starts_with("x-forwarded-") || name.starts_with("x-envoy-") {
+    if proxies_own.contains(&name.as_str()) || name.starts_with("x-forwarded-") || name.starts_with("x-envoy-") {
         return Err(format!(
             "`{name}` cannot carry a token, since proxies change it; use a header of your own"
         ));
