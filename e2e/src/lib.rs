@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod cache;
+pub mod chart;
 pub mod cluster;
 pub mod differential;
 pub mod http;

@@ -142,7 +142,6 @@ impl Engine {
         let effects = self.store.take(signal);
         self.follow_up(effects);
         if barrier {
-            self.gauges();
             let complete = self.store.complete();
             if complete != self.complete {
                 self.complete = complete;
@@ -150,6 +149,7 @@ impl Engine {
                 info!(complete, missing = ?self.store.missing(), "the cluster was read");
                 self.activate();
             }
+            self.gauges();
         }
     }
 

@@ -1,19 +1,13 @@
 //! An API server with the chart's CRDs and RBAC and with Istio's CRDs, for one test at a time.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::tools::{self, Scope, Tools};
-use e2e::{Namespace, Testbed, wait_for};
+use e2e::{Namespace, Testbed, chart, wait_for};
 use kube::Api;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
-
-/// The namespace that the operator is installed in.
-pub const SYSTEM: &str = "countersign-system";
 
 /// The operator looks at the whole cluster, so tests take turns.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -32,7 +26,7 @@ impl Cluster {
         let turn = TURN.lock().await;
         let testbed = Testbed::from_env().await.unwrap();
         INSTALLED
-            .get_or_try_init(|| install(&testbed))
+            .get_or_try_init(|| chart::install_kinds(&testbed))
             .await
             .context("the API server could not be prepared")
             .unwrap();
@@ -254,70 +248,4 @@ fn resource(kind: &str) -> ApiResource {
         kind: kind.to_owned(),
         plural: plural.to_owned(),
     }
-}
-
-/// Tools that only the larger testbeds put in the path: they are built before the tests of an API server run, too.
-pub fn tools() -> Result<Tools> {
-    tools::ensure(Scope::Istio, None)
-}
-
-/// Istio's CRDs.
-pub fn istio_crds() -> Result<PathBuf> {
-    Ok(tools()?.share("charts")?.join("base/files/crd-all.gen.yaml"))
-}
-
-/// The CRDs of the Gateway API.
-pub fn gateway_crds() -> Result<PathBuf> {
-    tools()?.share("gateway-api")
-}
-
-/// A template of the chart, rendered.
-pub fn chart(template: &str) -> Result<String> {
-    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
-    let mut helm = Command::new(tools()?.bin("helm")?);
-    helm.args([
-        "template",
-        "countersign",
-        chart,
-        "--namespace",
-        SYSTEM,
-        "--show-only",
-        &format!("templates/{template}"),
-    ]);
-    let output = helm.output()?;
-    ensure!(
-        output.status.success(),
-        "helm: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-async fn install(testbed: &Testbed) -> Result<()> {
-    testbed
-        .apply(&format!(
-            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {SYSTEM}}}}}"
-        ))
-        .await?;
-    for plural in ["apiauthpolicies", "serviceidentities", "tokenissuers"] {
-        testbed.apply(&chart(&format!("crd-{plural}.yaml"))?).await?;
-    }
-    for template in ["serviceaccount.yaml", "rbac.yaml"] {
-        testbed.apply(&chart(template)?).await?;
-    }
-    let crds = istio_crds()?;
-    testbed
-        .kubectl(&["apply", "--server-side", "-f", &crds.display().to_string()])
-        .await?;
-    let crds: Vec<_> = [
-        "apiauthpolicies.countersign.dev",
-        "envoyfilters.networking.istio.io",
-        "authorizationpolicies.security.istio.io",
-    ]
-    .map(|name| format!("crd/{name}"))
-    .into();
-    let mut wait = vec!["wait", "--for=condition=Established", "--timeout=30s"];
-    wait.extend(crds.iter().map(String::as_str));
-    testbed.kubectl(&wait).await?;
-    Ok(())
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use e2e::wait_for;
+use e2e::{chart, wait_for};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, admits, condition, gateway_crds, policy, policy_with, service};
+use crate::cluster::{Cluster, admits, condition, policy, policy_with, service};
 use crate::process::Operator;
 
 const LIMIT: Duration = Duration::from_secs(15);
@@ -323,13 +323,8 @@ async fn kinds_that_are_missing_are_waited_for() {
             .contains("EnvoyFilter"),
         "{now}"
     );
-    assert!(
-        operator
-            .ask("/metrics")
-            .await
-            .unwrap()
-            .contains(r#"countersign_kind_served{kind="EnvoyFilter"} 0"#)
-    );
+    let metrics = operator.ask("/metrics").await.unwrap();
+    assert!(metrics.contains(r#"countersign_kind_served{kind="EnvoyFilter"} 0"#));
     wait_for("all up to the missing kind to be written", LIMIT, || async {
         let params = kube::api::ListParams::default();
         let written = cluster
@@ -362,21 +357,7 @@ async fn kinds_that_are_missing_are_waited_for() {
     });
     let edge = cluster.apply(policy_with(shop.name(), "edge", &gateway)).await;
     cluster.until_ready(&edge, "False", "TargetNotFound").await;
-    let crds = gateway_crds().unwrap().display().to_string();
-    cluster
-        .testbed
-        .kubectl(&["apply", "--server-side", "-f", &crds])
-        .await
-        .unwrap();
-    cluster
-        .testbed
-        .kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "crd/gateways.gateway.networking.k8s.io",
-        ])
-        .await
-        .unwrap();
+    chart::install_gateway_kinds(&cluster.testbed).await.unwrap();
     cluster
         .apply(json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",

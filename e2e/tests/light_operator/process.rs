@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::wait_for;
+use e2e::{chart, wait_for};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::cluster::{Cluster, SYSTEM};
+use crate::cluster::Cluster;
 
 /// One replica.
 pub struct Operator {
@@ -30,13 +30,13 @@ impl Operator {
     /// Starts a replica.
     pub async fn spawn(cluster: &Cluster, identity: &str, port: u16) -> Self {
         let log = cluster.testbed.data().join(format!("operator-{identity}.log"));
-        let kubeconfig = kubeconfig(cluster).await.unwrap();
+        let kubeconfig = chart::kubeconfig(&cluster.testbed).await.unwrap();
         let child = Command::new(binary())
             .args([
                 "--listen",
                 &format!("127.0.0.1:{port}"),
                 "--namespace",
-                SYSTEM,
+                chart::NAMESPACE,
                 "--identity",
                 identity,
             ])
@@ -177,27 +177,4 @@ fn binary() -> PathBuf {
         .nth(2)
         .unwrap_or(Path::new("."))
         .join("countersign-operator")
-}
-
-/// A kubeconfig with a token of the chart's service account.
-async fn kubeconfig(cluster: &Cluster) -> Result<PathBuf> {
-    let path = cluster.testbed.data().join("operator.kubeconfig");
-    if path.exists() {
-        return Ok(path);
-    }
-    let account = ["create", "token", "countersign", "--namespace", SYSTEM, "--duration=4h"];
-    let token = cluster.testbed.kubectl(&account).await?;
-    let admin = fs::read_to_string(cluster.testbed.data().join("admin.kubeconfig"))?;
-    let mut config: serde_json::Value = serde_json::from_str(
-        &cluster
-            .testbed
-            .kubectl(&["config", "view", "--raw", "-o", "json"])
-            .await?,
-    )
-    .with_context(|| format!("not a kubeconfig: {admin}"))?;
-    for user in config["users"].as_array_mut().into_iter().flatten() {
-        user["user"] = serde_json::json!({"token": token.trim()});
-    }
-    fs::write(&path, config.to_string())?;
-    Ok(path)
 }

@@ -1,0 +1,95 @@
+//! The kinds that the operator reads and writes, and the rights that its chart gives it, for API servers without a node.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::tools::{self, Scope, Tools};
+use crate::{Testbed, shell};
+
+/// The namespace that the chart's objects are in.
+pub const NAMESPACE: &str = "countersign-system";
+
+/// Installs the chart's CRDs, service account and roles, and Istio's CRDs.
+pub async fn install_kinds(testbed: &Testbed) -> Result<()> {
+    testbed
+        .apply(&format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}"
+        ))
+        .await?;
+    for plural in ["apiauthpolicies", "serviceidentities", "tokenissuers"] {
+        testbed.apply(&template(&format!("crd-{plural}.yaml"))?).await?;
+    }
+    for name in ["serviceaccount.yaml", "rbac.yaml"] {
+        testbed.apply(&template(name)?).await?;
+    }
+    apply(testbed, &istio_crds()?).await?;
+    let established = ["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"];
+    testbed.kubectl(&established).await.map(drop)
+}
+
+/// Installs the CRDs of the Gateway API.
+pub async fn install_gateway_kinds(testbed: &Testbed) -> Result<()> {
+    apply(testbed, &tools()?.share("gateway-api")?).await?;
+    let established = ["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"];
+    testbed.kubectl(&established).await.map(drop)
+}
+
+/// A kubeconfig with a token of the chart's service account.
+pub async fn kubeconfig(testbed: &Testbed) -> Result<PathBuf> {
+    let path = testbed.data().join("operator.kubeconfig");
+    if path.exists() {
+        return Ok(path);
+    }
+    let account = [
+        "create",
+        "token",
+        "countersign",
+        "--namespace",
+        NAMESPACE,
+        "--duration=4h",
+    ];
+    let token = testbed.kubectl(&account).await?;
+    let config = testbed.kubectl(&["config", "view", "--raw", "-o", "json"]).await?;
+    let mut config: serde_json::Value = serde_json::from_str(&config)?;
+    for user in config["users"].as_array_mut().into_iter().flatten() {
+        user["user"] = serde_json::json!({"token": token.trim()});
+    }
+    std::fs::write(&path, config.to_string())?;
+    Ok(path)
+}
+
+/// A template of the chart, rendered with the defaults.
+fn template(name: &str) -> Result<String> {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
+    let mut helm = Command::new(tools()?.bin("helm")?);
+    helm.args([
+        "template",
+        "countersign",
+        chart,
+        "--namespace",
+        NAMESPACE,
+        "--show-only",
+        &format!("templates/{name}"),
+    ]);
+    shell::run(&mut helm)
+}
+
+fn istio_crds() -> Result<PathBuf> {
+    let crds = tools()?.share("charts")?.join("base/files/crd-all.gen.yaml");
+    ensure!(crds.exists(), "{} is missing", crds.display());
+    Ok(crds)
+}
+
+/// Also a testbed without a node needs Helm and Istio's chart, of the tools that the larger ones are made of.
+fn tools() -> Result<Tools> {
+    tools::ensure(Scope::Istio, None)
+}
+
+async fn apply(testbed: &Testbed, path: &std::path::Path) -> Result<()> {
+    testbed
+        .kubectl(&["apply", "--server-side", "-f", &path.display().to_string()])
+        .await
+        .map(drop)
+}
