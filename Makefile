@@ -45,7 +45,7 @@ test: check test-tools test-testbed test-api test-cluster ## Everything (root)
 ## Longer
 
 differential: ## The same requests to decide and to a real Istio (root): PAIRS=20000 SEED=…
-	@$(STEP) "differential" scripts/suite differential --pairs $(PAIRS) --seed $(SEED)
+	@scripts/suite differential --pairs $(PAIRS) --seed $(SEED)
 
 bench: ## Time and memory with 10,000 policies, into target/bench.json (root)
 	@$(STEP) "bench" scripts/suite bench
