@@ -9,6 +9,7 @@ pub mod chart;
 pub mod cluster;
 pub mod differential;
 pub mod http;
+pub mod https;
 mod issuer;
 mod mesh_client;
 mod namespace;
