@@ -1,5 +1,9 @@
 //! What a policy means to `decide` is what it means to a real sidecar and a real gateway.
-#![allow(clippy::unwrap_used, reason = "test code: a panic is how a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test code: a panic is how a test fails, and figures are shown"
+)]
 
 use e2e::{Testbed, differential};
 

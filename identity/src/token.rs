@@ -33,7 +33,7 @@ pub enum TokenError {
     #[error("signed with a key or an algorithm that the issuer does not have")]
     NoKey,
     /// The signature is wrong.
-    #[error("wrong signature")]
+    #[error("not signed with the issuer's key")]
     Signature,
     /// There is no usable `exp`.
     #[error("without a usable expiry")]

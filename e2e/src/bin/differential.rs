@@ -1,4 +1,5 @@
 //! Puts generated requests to `decide` and to the real enforcers of the testbed around it, and counts the differences.
+#![allow(clippy::print_stdout, reason = "what it prints is its result")]
 
 use anyhow::Result;
 use clap::Parser;

@@ -3,6 +3,11 @@
 //! A round gives each target, sidecars and gateways, policies of its own, and sends it requests. Policies and requests
 //! come from a seed: the same seed gives the same pairs.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "a run of minutes shows how far it is, and each difference at once"
+)]
+
 mod judge;
 mod place;
 mod policies;

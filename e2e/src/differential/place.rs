@@ -13,7 +13,7 @@ use crate::{Answer, MeshClient, Namespace, Request, Testbed, Workload, wait_for}
 
 const SIDECARS: usize = 4;
 const GATEWAYS: usize = 2;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// The path that shows which round a proxy runs. No policy and no request uses it.
 const MARKER: &str = "/__round";
 
