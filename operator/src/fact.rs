@@ -1,9 +1,13 @@
 //! What is kept of the objects that are watched: facts, never whole objects.
 
+use std::sync::Arc;
+
 use countersign_crds::{ApiAuthPolicyStatus, MINIMUM_SENSITIVITY_LABEL, ServiceIdentityStatus, TokenIssuerStatus};
 use countersign_policy::object::{Kind, POLICY_ANNOTATION, POLICY_UID_LABEL, ROLE_LABEL, Role};
 use countersign_policy::parse::{self, ParsedIdentity, ParsedIssuer, ParsedPolicy};
-use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, ObjectName, PodFacts, ServiceFacts};
+use countersign_policy::world::{
+    GatewayFacts, HttpRouteFacts, NamespaceFacts, ObjectName, PodFacts, ServiceFacts, WaypointLabel,
+};
 use kube::core::{DynamicObject, ObjectMeta};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,7 +41,7 @@ pub struct Observed {
     /// Tells it from a later one of the same name.
     pub uid: String,
     /// The policy that it was written for, by uid.
-    pub policy_uid: String,
+    pub policy_uid: Arc<str>,
     /// The policy that it was written for, by name. Only a hint: anyone who may write the object can write this.
     pub policy: Option<String>,
     /// What it is for.
@@ -139,7 +143,7 @@ pub fn of_object(source: Source, object: &DynamicObject) -> Option<Fact> {
 pub fn observed(kind: Kind, object: &DynamicObject) -> Option<Observed> {
     let meta = &object.metadata;
     let label = |key: &str| meta.labels.as_ref().and_then(|labels| labels.get(key));
-    let policy_uid = label(POLICY_UID_LABEL)?.clone();
+    let policy_uid = Arc::from(label(POLICY_UID_LABEL)?.as_str());
     let value = serde_json::to_value(object).ok()?;
     Some(Observed {
         kind,
@@ -177,7 +181,7 @@ fn namespace(meta: &ObjectMeta) -> NamespaceFacts {
     NamespaceFacts {
         minimum_sensitivity: label(MINIMUM_SENSITIVITY_LABEL),
         ambient: label("istio.io/dataplane-mode").as_deref() == Some("ambient"),
-        waypoint: label("istio.io/use-waypoint").filter(|name| name != "none"),
+        waypoint: meta.labels.as_ref().and_then(WaypointLabel::read),
     }
 }
 
@@ -221,11 +225,6 @@ fn service(object: &DynamicObject) -> ServiceFacts {
         selector: selector
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect(),
-        waypoint: object
-            .metadata
-            .labels
-            .as_ref()
-            .and_then(|labels| labels.get("istio.io/use-waypoint"))
-            .cloned(),
+        waypoint: object.metadata.labels.as_ref().and_then(WaypointLabel::read),
     }
 }

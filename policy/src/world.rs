@@ -58,8 +58,28 @@ pub struct NamespaceFacts {
     pub minimum_sensitivity: Option<String>,
     /// Whether the label `istio.io/dataplane-mode` is `ambient`.
     pub ambient: bool,
-    /// The value of the label `istio.io/use-waypoint`, unless it is `none`.
-    pub waypoint: Option<String>,
+    /// The waypoint that its labels ask for.
+    pub waypoint: Option<WaypointLabel>,
+}
+
+/// What labels say of a waypoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaypointLabel {
+    /// The value of `istio.io/use-waypoint`. The name `none` asks for no waypoint.
+    pub name: String,
+    /// The value of `istio.io/use-waypoint-namespace`, where the waypoint is in another namespace.
+    pub namespace: Option<String>,
+}
+
+impl WaypointLabel {
+    /// Reads an object's labels. `None` if they do not speak of a waypoint.
+    pub fn read(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let name = labels.get("istio.io/use-waypoint")?.clone();
+        Some(Self {
+            name,
+            namespace: labels.get("istio.io/use-waypoint-namespace").cloned(),
+        })
+    }
 }
 
 /// What a policy needs to know of a Service.
@@ -67,8 +87,8 @@ pub struct NamespaceFacts {
 pub struct ServiceFacts {
     /// The labels of the Pods behind it. Empty for a Service without a selector.
     pub selector: BTreeMap<String, String>,
-    /// The value of the label `istio.io/use-waypoint` as written, `none` included: it overrides the Namespace's.
-    pub waypoint: Option<String>,
+    /// The waypoint that its labels ask for, which overrides the Namespace's.
+    pub waypoint: Option<WaypointLabel>,
 }
 
 /// What a policy needs to know of a Gateway.

@@ -128,6 +128,11 @@ fn each_mistake_is_named_with_its_field() {
         ),
         (
             "/credentials/jwt/0/from",
+            json!({ "header": { "name": "X-T", "prefix": "a\tb" } }),
+            "spec.credentials.jwt[0].from.header.prefix",
+        ),
+        (
+            "/credentials/jwt/0/from",
             json!({ "query": "t" }),
             "spec.credentials.jwt[0].from.query",
         ),

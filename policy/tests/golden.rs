@@ -11,7 +11,7 @@ use countersign_crds::ApiAuthPolicyStatus;
 use countersign_identity::testing::SigningKey;
 use countersign_policy::conditions::{Applied, policy_status};
 use countersign_policy::object::Owner;
-use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, PodFacts, ServiceFacts};
+use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, PodFacts, ServiceFacts, WaypointLabel};
 use countersign_policy::{MapWorld, MeshSettings, ObjectName, evaluate, parse};
 use serde_json::{Value, json};
 
@@ -45,14 +45,14 @@ fn add(world: &mut MapWorld, object: &Value, keys: &str) {
             let facts = NamespaceFacts {
                 minimum_sensitivity: label("countersign.dev/minimum-sensitivity"),
                 ambient: label("istio.io/dataplane-mode").as_deref() == Some("ambient"),
-                waypoint: label("istio.io/use-waypoint"),
+                waypoint: WaypointLabel::read(&meta_labels),
             };
             world.namespaces.insert(name.name, facts);
         }
         "Service" => {
             let facts = ServiceFacts {
                 selector: labels(&spec["selector"]),
-                waypoint: label("istio.io/use-waypoint"),
+                waypoint: WaypointLabel::read(&meta_labels),
             };
             world.services.insert(name, facts);
         }

@@ -153,7 +153,7 @@ fn disturb(random: &mut impl Rng, path: &str) -> (String, &'static str) {
         format!("{}{text}{}", &path[..at], &path[at..])
     };
     let mut below = |limit: usize| random.random_range(0..limit);
-    match below(24) {
+    match below(25) {
         0 => (insert(&mut below, "/."), "dot segment"),
         1 => (insert(&mut below, "/x/.."), "dot-dot segment"),
         2 => (insert(&mut below, "/x/%2e%2E"), "escaped dot-dot segment"),
@@ -180,6 +180,7 @@ fn disturb(random: &mut impl Rng, path: &str) -> (String, &'static str) {
         20 => (path.to_ascii_uppercase(), "capitals"),
         21 => (format!("{path}\"<>^`{{|}}"), "characters that need an escape"),
         22 => (format!("{path}#fragment"), "fragment"),
+        23 => (format!("http://elsewhere{path}"), "absolute form"),
         _ => (format!("{path}/../../../v1"), "up to the root"),
     }
 }

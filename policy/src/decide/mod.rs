@@ -26,7 +26,7 @@ pub struct Request<'a> {
     pub peer: Option<&'a SpiffeId>,
     /// The HTTP method.
     pub method: &'a str,
-    /// The request target in origin form (RFC 9112 section 3.2.1): path and query, as sent.
+    /// The request target in origin or absolute form (RFC 9112 section 3.2), as sent.
     pub target: &'a str,
     /// The header fields, as sent: names in any case, repeated ones each by itself.
     pub headers: &'a [(String, String)],

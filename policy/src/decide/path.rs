@@ -21,13 +21,24 @@ static AMBIGUOUS_PATH: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&fo
 /// backslashes are slashes, dot segments are resolved, and query and
 /// fragment are cut off. `None` if the path is ambiguous.
 pub fn normalise(target: &str) -> Option<String> {
-    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let path = origin_form(target).split(['?', '#']).next().unwrap_or_default();
     if !path.starts_with('/') {
         return None;
     }
     let path = resolve_dots(&canonical(path));
     let ambiguous = AMBIGUOUS_PATH.as_ref().is_none_or(|pattern| pattern.is_match(&path));
     (!ambiguous).then_some(path)
+}
+
+/// The path and query of a target in absolute form, which servers must take too (RFC 9112 section 3.2.2).
+fn origin_form(target: &str) -> &str {
+    let absolute = ["http://", "https://"].into_iter().find_map(|scheme| {
+        target
+            .get(..scheme.len())
+            .filter(|start| start.eq_ignore_ascii_case(scheme))
+            .map(|_| &target[scheme.len()..])
+    });
+    absolute.map_or(target, |rest| rest.find('/').map_or("/", |at| &rest[at..]))
 }
 
 /// Undoes escapes that need not be, escapes what must be, and turns backslashes.
@@ -123,6 +134,8 @@ mod tests {
             ("/v1\\a", "/v1/a"),
             ("/v1/a%20b", "/v1/a%20b"),
             ("/v1/...", "/v1/..."),
+            ("http://host:80/v1/x/../a?q", "/v1/a"),
+            ("HTTPS://host", "/"),
             ("/v1/%c3%a9", "/v1/%c3%a9"),
             ("/v1/a#/../b?c", "/v1/a"),
         ] {

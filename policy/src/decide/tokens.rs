@@ -15,7 +15,7 @@ use crate::resolve::{Resolved, Source};
 pub(super) fn verify(policies: &[&Resolved], request: &Request<'_>, now: i64) -> Result<Option<Claims>, Refusal> {
     let sources: Vec<&Source> = policies.iter().flat_map(|resolved| &resolved.sources).collect();
     let headers: BTreeSet<&Header> = sources.iter().flat_map(|source| &source.headers).collect();
-    let names: BTreeSet<&str> = headers.iter().map(|header| header.name.as_str()).collect();
+    let names: BTreeSet<&String> = policies.iter().flat_map(|resolved| &resolved.token_headers).collect();
     if names.iter().filter(|name| value(request, name).is_some()).count() > 1 {
         return Err(Refusal::TwoTokens);
     }

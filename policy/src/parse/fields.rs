@@ -64,6 +64,17 @@ pub(super) fn header_name(name: &str) -> Result<String, String> {
     Ok(name)
 }
 
+/// What stands before a token in a header's value.
+pub(super) fn prefix(prefix: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_graphic() || c == ' ';
+    if prefix.starts_with(' ') || !prefix.chars().all(allowed) {
+        return Err(format!(
+            "`{prefix}` is not a prefix; write it like `Bearer `, in ASCII, with a space at its end only"
+        ));
+    }
+    Ok(())
+}
+
 /// A duration such as `10m` or `1h30m`, in seconds.
 pub(super) fn seconds(text: &str) -> Result<i64, String> {
     let wrong = || format!("`{text}` is not a duration; write it like 10m, 1h or 90s");

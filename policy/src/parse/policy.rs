@@ -172,6 +172,9 @@ fn read_sources(jwt: &[JwtCredential], problems: &mut Vec<Problem>) -> Vec<Token
                 }
             },
         };
+        if let Err(message) = fields::prefix(&header.prefix) {
+            problems.push(Problem::new(field(".from.header.prefix"), message));
+        }
         let prefix = prefixes
             .entry(header.name.clone())
             .or_insert_with(|| header.prefix.clone());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign_crds::api_auth_policy::Enforcer;
+use countersign_identity::SpiffeId;
 
 use super::{Lookup, Reason};
 use crate::model::Target;
@@ -27,7 +28,14 @@ pub enum Attachment {
     /// The Pods with these labels.
     Pods(BTreeMap<String, String>),
     /// A Service, at its waypoint.
-    Service(String),
+    Waypoint {
+        /// The Service.
+        service: String,
+        /// The labels of the Pods behind it, which take requests from the waypoint alone. Empty if it selects none.
+        pods: BTreeMap<String, String>,
+        /// The waypoint's own identity.
+        identity: SpiffeId,
+    },
     /// A Gateway.
     Gateway(String),
     /// Some hosts of a Gateway; all of them, if none is named.
@@ -55,12 +63,12 @@ impl Point {
 
     /// Whether some request could pass both this point and another.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        use Attachment::{Gateway, Hosts, Pods, Service};
+        use Attachment::{Gateway, Hosts, Pods, Waypoint};
         match (&self.attachment, &other.attachment) {
             (Pods(one), Pods(two)) => one
                 .iter()
                 .all(|(label, value)| two.get(label).is_none_or(|same| same == value)),
-            (Service(one), Service(two)) => one == two,
+            (Waypoint { service: one, .. }, Waypoint { service: two, .. }) => one == two,
             (Gateway(one) | Hosts { gateway: one, .. }, Gateway(two) | Hosts { gateway: two, .. }) => one == two,
             _ => false,
         }
@@ -120,9 +128,23 @@ fn resolve_one<W: World>(
             let object = ObjectName::new(namespace, name);
             lookup.seen.insert(Dependency::Service(object.clone()));
             let service = lookup.world.service(&object).ok_or_else(|| missing("Service", name))?;
-            let waypoint = service.waypoint.as_deref().or(facts.waypoint.as_deref());
-            if waypoint.is_some_and(|waypoint| waypoint != "none") {
-                let attachment = Attachment::Service(name.clone());
+            let waypoint = service.waypoint.as_ref().or(facts.waypoint.as_ref());
+            if let Some(waypoint) = waypoint.filter(|waypoint| facts.ambient && waypoint.name != "none") {
+                let home = waypoint.namespace.as_deref().unwrap_or(namespace);
+                // Istio runs a waypoint under a service account of the waypoint's name.
+                let identity =
+                    SpiffeId::service_account(&lookup.mesh.trust_domain, home, &waypoint.name).map_err(|error| {
+                        (
+                            Reason::TargetNotSupported,
+                            format!("waypoint `{}`: {error}", waypoint.name),
+                        )
+                    })?;
+                let pods = service.selector.clone();
+                let attachment = Attachment::Waypoint {
+                    service: name.clone(),
+                    pods,
+                    identity,
+                };
                 return Ok(vec![Point {
                     enforcer: Enforcer::IstioWaypoint,
                     attachment,
@@ -163,7 +185,8 @@ fn resolve_one<W: World>(
                 .ok_or_else(|| missing("HTTPRoute", name))?;
             if route.gateways.is_empty() {
                 let message = format!(
-                    "HTTPRoute `{name}` is attached to no Gateway of namespace {namespace}; target the Gateway where it is"
+                    "HTTPRoute `{name}` is attached to no Gateway of namespace {namespace}, so nothing can be refused from here; write a \
+                     policy for its Gateway, in the Gateway's namespace"
                 );
                 return Err((Reason::TargetNotSupported, message));
             }

@@ -47,10 +47,26 @@ pub(crate) fn compile(resolved: &Resolved) -> Compiled {
 
 /// Objects that refuse every request at these points.
 pub(crate) fn deny_all(policy: &ObjectName, points: &[Point]) -> Vec<Object> {
-    points
-        .iter()
-        .map(|point| at(policy, point).object(Kind::AuthorizationPolicy, Role::Deny, deny_spec(point)))
-        .collect()
+    let deny = |point: &Point| {
+        let at = at(policy, point);
+        let deny = at.object(Kind::AuthorizationPolicy, Role::Deny, deny_spec(point));
+        [deny].into_iter().chain(only_through_waypoint(&at, point))
+    };
+    points.iter().flat_map(deny).collect()
+}
+
+/// A waypoint judges the requests that come through it. Those that go to a Pod's own address do not: so the Pods take
+/// connections from the waypoint alone, which ztunnel sees to.
+fn only_through_waypoint(at: &At<'_>, point: &Point) -> Option<Object> {
+    let Attachment::Waypoint { pods, identity, .. } = &point.attachment else {
+        return None;
+    };
+    let spec = json!({
+        "action": "ALLOW",
+        "rules": [{ "from": [{ "source": { "principals": [identity.principal()] } }] }],
+        "selector": { "matchLabels": pods },
+    });
+    (!pods.is_empty()).then(|| at.object(Kind::AuthorizationPolicy, Role::Transport, spec))
 }
 
 fn objects_at(resolved: &Resolved, point: &Point, native: &[&ResolvedRule]) -> Vec<Object> {
@@ -66,6 +82,7 @@ fn objects_at(resolved: &Resolved, point: &Point, native: &[&ResolvedRule]) -> V
         }
         return objects;
     }
+    objects.extend(only_through_waypoint(&at, point));
     if point.pods().is_some() && resolved.requires_mutual_tls() {
         let spec = attach(point, json!({ "mtls": { "mode": "STRICT" } }));
         objects.push(at.object(Kind::PeerAuthentication, Role::Transport, spec));
@@ -169,7 +186,7 @@ fn attach(point: &Point, mut spec: Value) -> Value {
 fn target_refs(point: &Point) -> Value {
     match &point.attachment {
         Attachment::Pods(_) => json!([]),
-        Attachment::Service(name) => json!([{ "group": "", "kind": "Service", "name": name }]),
+        Attachment::Waypoint { service, .. } => json!([{ "group": "", "kind": "Service", "name": service }]),
         Attachment::Gateway(name) | Attachment::Hosts { gateway: name, .. } => {
             json!([{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name }])
         }
