@@ -270,8 +270,8 @@ impl Engine {
             name: &name.name,
             uid: &tracked.meta.uid,
         };
-        let observed: Vec<_> = self.store.owned.of(&tracked.meta.uid).collect();
-        let plan = plan(&owner, &evaluation.desired, evaluation.keep_denies, &observed);
+        let observed = self.store.owned.of(&tracked.meta.uid);
+        let plan = plan(&owner, &evaluation.desired, evaluation.keep_denies, observed);
         if plan.is_empty() && settled(tracked, &evaluation.report) {
             return None;
         }
@@ -312,7 +312,7 @@ impl Engine {
         if self.store.policy_of(uid).is_some() {
             return None;
         }
-        let objects: Vec<_> = self.store.owned.of(uid).cloned().collect();
+        let objects: Vec<_> = self.store.owned.of(uid).to_vec();
         if objects.is_empty() {
             return None;
         }

@@ -1,9 +1,11 @@
 //! The objects of the mesh that Countersign wrote, as they are now.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use countersign_policy::object::Kind;
 use countersign_policy::world::ObjectName;
+use sha2::{Digest as _, Sha256};
 
 use crate::fact::{Observed, Version};
 
@@ -11,37 +13,41 @@ use crate::fact::{Observed, Version};
 pub type Key = (Kind, ObjectName);
 
 /// All of them, by object and by policy.
+///
+/// There are several for each policy, so this is most of what the operator remembers. A policy's objects are few: a list
+/// takes a fraction of what a tree would. The way from an object to its policy goes by a hash of the name.
 #[derive(Debug, Default)]
 pub struct Owned {
-    owners: HashMap<Key, String>,
-    by_policy: HashMap<String, BTreeMap<Key, Observed>>,
+    owners: HashMap<u128, Arc<str>>,
+    by_policy: HashMap<Arc<str>, Vec<Observed>>,
 }
 
 impl Owned {
     /// Takes in an object as it was seen. Returns whose object changed by it: of one policy, or of two if it changed
     /// hands.
-    pub fn see(&mut self, observed: Observed, trust: Trust) -> Vec<String> {
+    pub fn see(&mut self, observed: Observed, trust: Trust) -> Vec<Arc<str>> {
         let key = (observed.kind, observed.name.clone());
-        let known = self.get(&key);
-        if known.is_some_and(|known| trust.refuses(observed.version, known.version)) {
+        let Some(known) = self.get_mut(&key) else {
+            return vec![self.put(&key, observed)];
+        };
+        if trust.refuses(observed.version, known.version) {
             return Vec::new();
         }
-        if known.is_some_and(|known| same(known, &observed)) {
-            // Only the version is newer.
-            self.put(key, observed);
+        if same(known, &observed) {
+            known.version = observed.version;
             return Vec::new();
         }
-        let before = self
-            .take(&key)
-            .map(|known| known.policy_uid)
-            .filter(|uid| *uid != observed.policy_uid);
-        let now = observed.policy_uid.clone();
-        self.put(key, observed);
-        before.into_iter().chain([now]).collect()
+        let before = self.take(&key).map(|known| known.policy_uid);
+        let now = self.put(&key, observed);
+        before
+            .filter(|uid| *uid != now)
+            .into_iter()
+            .chain([Arc::clone(&now)])
+            .collect()
     }
 
     /// Forgets an object that is gone as of a write. Returns whose it was.
-    pub fn forget(&mut self, key: &Key, version: Version) -> Option<String> {
+    pub fn forget(&mut self, key: &Key, version: Version) -> Option<Arc<str>> {
         if self.get(key).is_some_and(|known| older(version, known.version)) {
             return None;
         }
@@ -49,8 +55,8 @@ impl Owned {
     }
 
     /// The objects of a policy.
-    pub fn of(&self, policy_uid: &str) -> impl Iterator<Item = &Observed> {
-        self.by_policy.get(policy_uid).into_iter().flat_map(BTreeMap::values)
+    pub fn of(&self, policy_uid: &str) -> &[Observed] {
+        self.by_policy.get(policy_uid).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether a policy has objects.
@@ -60,45 +66,61 @@ impl Owned {
 
     /// The policies that have objects, by uid, whether they exist or not.
     pub fn policies(&self) -> impl Iterator<Item = &str> {
-        self.by_policy.keys().map(String::as_str)
+        self.by_policy.keys().map(AsRef::as_ref)
     }
 
-    /// The names of all objects of a kind.
-    pub fn names(&self, kind: Kind) -> Vec<ObjectName> {
-        self.owners
-            .keys()
-            .filter(|(of, _)| *of == kind)
-            .map(|(_, name)| name.clone())
-            .collect()
-    }
-
-    /// How many objects of a kind there are.
-    pub fn count(&self, kind: Kind) -> usize {
-        self.owners.keys().filter(|(of, _)| *of == kind).count()
+    /// All objects of a kind.
+    pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Observed> {
+        self.by_policy
+            .values()
+            .flatten()
+            .filter(move |observed| observed.kind == kind)
     }
 
     /// One object.
     pub fn get(&self, key: &Key) -> Option<&Observed> {
-        self.by_policy.get(self.owners.get(key)?)?.get(key)
+        let objects = self.by_policy.get(self.owners.get(&address(key))?)?;
+        objects.iter().find(|observed| is(observed, key))
     }
 
-    fn put(&mut self, key: Key, observed: Observed) {
-        self.owners.insert(key.clone(), observed.policy_uid.clone());
-        self.by_policy
-            .entry(observed.policy_uid.clone())
-            .or_default()
-            .insert(key, observed);
+    fn get_mut(&mut self, key: &Key) -> Option<&mut Observed> {
+        let objects = self.by_policy.get_mut(self.owners.get(&address(key))?)?;
+        objects.iter_mut().find(|observed| is(observed, key))
+    }
+
+    fn put(&mut self, key: &Key, mut observed: Observed) -> Arc<str> {
+        // All objects of a policy share one copy of its uid.
+        let uid = match self.by_policy.get_key_value(&observed.policy_uid) {
+            Some((shared, _)) => Arc::clone(shared),
+            None => Arc::clone(&observed.policy_uid),
+        };
+        observed.policy_uid = Arc::clone(&uid);
+        self.owners.insert(address(key), Arc::clone(&uid));
+        self.by_policy.entry(Arc::clone(&uid)).or_default().push(observed);
+        uid
     }
 
     fn take(&mut self, key: &Key) -> Option<Observed> {
-        let uid = self.owners.remove(key)?;
+        let uid = self.owners.remove(&address(key))?;
         let objects = self.by_policy.get_mut(&uid)?;
-        let observed = objects.remove(key);
+        let at = objects.iter().position(|observed| is(observed, key))?;
+        let observed = objects.swap_remove(at);
         if objects.is_empty() {
             self.by_policy.remove(&uid);
         }
-        observed
+        Some(observed)
     }
+}
+
+fn is(observed: &Observed, (kind, name): &Key) -> bool {
+    observed.kind == *kind && observed.name == *name
+}
+
+/// The first half of a SHA-256 of the name. A slash is in no name, so different names are different texts.
+fn address((kind, name): &Key) -> u128 {
+    let mut half = [0; 16];
+    half.copy_from_slice(&Sha256::digest(format!("{}/{name}", kind.name()))[..16]);
+    u128::from_le_bytes(half)
 }
 
 /// Which versions of an object are taken in.
@@ -147,13 +169,21 @@ mod tests {
         (Kind::AuthorizationPolicy, ObjectName::new("shop", "a"))
     }
 
+    fn texts(uids: Vec<Arc<str>>) -> Vec<String> {
+        uids.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn tells_whose_object_changed() {
         let mut owned = Owned::default();
-        assert_eq!(owned.see(observed("p", 1, 1), Trust::Newer), ["p"]);
-        assert_eq!(owned.see(observed("p", 2, 1), Trust::Newer), [""; 0], "the same again");
-        assert_eq!(owned.see(observed("p", 3, 2), Trust::Newer), ["p"]);
-        assert_eq!(owned.see(observed("q", 4, 2), Trust::Newer), ["p", "q"]);
+        assert_eq!(texts(owned.see(observed("p", 1, 1), Trust::Newer)), ["p"]);
+        assert_eq!(
+            texts(owned.see(observed("p", 2, 1), Trust::Newer)),
+            [""; 0],
+            "the same again"
+        );
+        assert_eq!(texts(owned.see(observed("p", 3, 2), Trust::Newer)), ["p"]);
+        assert_eq!(texts(owned.see(observed("q", 4, 2), Trust::Newer)), ["p", "q"]);
         assert_eq!(owned.forget(&key(), Some(5)).as_deref(), Some("q"));
         assert!(owned.owners.is_empty() && owned.by_policy.is_empty());
     }
@@ -162,14 +192,14 @@ mod tests {
     fn what_is_older_than_a_write_is_ignored() {
         let mut owned = Owned::default();
         owned.see(observed("p", 7, 2), Trust::Newer);
-        assert_eq!(owned.see(observed("p", 6, 1), Trust::Newer), [""; 0]);
+        assert_eq!(texts(owned.see(observed("p", 6, 1), Trust::Newer)), [""; 0]);
         assert_eq!(owned.forget(&key(), Some(5)), None, "deleted, and then written anew");
         assert_eq!(
-            owned.see(observed("p", 5, 1), Trust::Whatever),
+            texts(owned.see(observed("p", 5, 1), Trust::Whatever)),
             ["p"],
             "unless a list says so"
         );
         owned.see(observed("p", 7, 2), Trust::Newer);
-        assert_eq!(owned.of("p").next().map(|observed| observed.digest), Some([2; 16]));
+        assert_eq!(owned.of("p").first().map(|observed| observed.digest), Some([2; 16]));
     }
 }

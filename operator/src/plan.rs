@@ -39,7 +39,7 @@ impl Plan {
 }
 
 /// Compares what is desired with what is there.
-pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_denies: bool, observed: &[&Observed]) -> Plan {
+pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_denies: bool, observed: &[Observed]) -> Plan {
     let writes = desired.iter().filter_map(|object| {
         let manifest = object.manifest(owner);
         let digest = digest(&manifest, owner.uid);
@@ -57,7 +57,7 @@ pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_denies: bool, observed: 
             }),
         }
     });
-    let unwanted = observed.iter().copied().filter(|there| {
+    let unwanted = observed.iter().filter(|there| {
         let wanted = desired
             .iter()
             .any(|object| there.kind == object.kind && there.name == object.name);
@@ -102,7 +102,7 @@ mod tests {
             kind: object.kind,
             name: object.name.clone(),
             uid: format!("uid-{}", object.role.as_str()),
-            policy_uid: OWNER.uid.to_owned(),
+            policy_uid: OWNER.uid.into(),
             policy: Some(OWNER.name.to_owned()),
             role: Some(object.role),
             version: None,
@@ -114,7 +114,7 @@ mod tests {
     fn what_is_as_it_should_be_is_left_alone() {
         let desired = [object(Role::Deny, json!({})), object(Role::Allow, json!({"rules": []}))];
         let there: Vec<_> = desired.iter().map(observed).collect();
-        assert!(plan(&OWNER, &desired, false, &there.iter().collect::<Vec<_>>()).is_empty());
+        assert!(plan(&OWNER, &desired, false, &there).is_empty());
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
             observed(&object(Role::Allow, json!({"rules": [{}]}))),
             observed(&desired[1]),
         ];
-        let plan = plan(&OWNER, &desired, false, &there.iter().collect::<Vec<_>>());
+        let plan = plan(&OWNER, &desired, false, &there);
         let writes: Vec<_> = plan
             .writes
             .iter()
@@ -146,7 +146,7 @@ mod tests {
             .collect();
         let mut strange = observed(&object(Role::Deny, json!({})));
         strange.role = None;
-        let all: Vec<_> = there.iter().chain([&strange]).collect();
+        let all: Vec<_> = there.into_iter().chain([strange]).collect();
         let roles = |plan: Plan| plan.prunes.into_iter().map(|object| object.role).collect::<Vec<_>>();
         let reverse = [
             None,

@@ -2,6 +2,7 @@
 //! comparing need. One loop owns it, so there are no locks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
 use countersign_policy::object::Kind;
@@ -152,16 +153,16 @@ impl Store {
             Source::Services => self.world.services.len(),
             Source::Gateways => self.world.gateways.len(),
             Source::HttpRoutes => self.world.http_routes.len(),
-            Source::Owned(kind) => self.owned.count(kind),
+            Source::Owned(kind) => self.owned.all(kind).count(),
         }
     }
 
     /// What a change of some objects of the mesh, by the uids of their policies, means.
-    pub fn owners_changed(&self, uids: impl IntoIterator<Item = String>) -> Vec<Effect> {
+    pub fn owners_changed(&self, uids: impl IntoIterator<Item = Arc<str>>) -> Vec<Effect> {
         uids.into_iter()
-            .map(|uid| match self.uids.get(&uid) {
+            .map(|uid| match self.uids.get(uid.as_ref()) {
                 Some(name) => Effect::Policy(name.clone()),
-                None => Effect::Orphan(uid),
+                None => Effect::Orphan(uid.to_string()),
             })
             .collect()
     }
@@ -182,7 +183,7 @@ impl Store {
             Source::Services => self.world.services.keys().cloned().collect(),
             Source::Gateways => self.world.gateways.keys().cloned().collect(),
             Source::HttpRoutes => self.world.http_routes.keys().cloned().collect(),
-            Source::Owned(kind) => self.owned.names(kind),
+            Source::Owned(kind) => self.owned.all(kind).map(|observed| observed.name.clone()).collect(),
         }
     }
 
