@@ -254,7 +254,7 @@ pub struct PolicyRule {
 pub struct RateLimit {
     /// How many requests.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub requests: u32,
+    pub requests: i32,
     /// In which time, such as `1s` or `1m`: from a second to an hour.
     #[schemars(length(min = 2, max = 16), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub per: String,

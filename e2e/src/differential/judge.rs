@@ -7,7 +7,6 @@ use countersign_policy::decide::{self, Decision, decide, explain};
 use countersign_policy::resolve::Resolved;
 
 use super::place::{Peer, Place};
-use super::world::Scenario;
 use crate::Request;
 
 /// A request to a target.
@@ -46,9 +45,8 @@ impl Outcome {
     }
 }
 
-/// Puts a request to both.
-pub(super) async fn ask(place: &Place, scenario: &Scenario, case: &Case) -> Outcome {
-    let resolved = scenario.resolved(place, case.target);
+/// Puts a request to both, given the policies on its target.
+pub(super) async fn ask(place: &Place, resolved: &[Resolved], case: &Case) -> Outcome {
     let decision = with_request(place, case, |at, request| {
         decide(&resolved.iter().collect::<Vec<_>>(), at, request, now())
     });

@@ -81,8 +81,11 @@ pub async fn run(testbed: &Testbed, pairs: usize, seed: u64) -> Result<Tally> {
 }
 
 async fn ask_all(place: &Place, scenario: &Scenario, cases: &[Case]) -> Vec<Outcome> {
+    let resolved: Vec<_> = (0..place.targets.len())
+        .map(|target| scenario.resolved(place, target))
+        .collect();
     futures::stream::iter(cases)
-        .map(|case| judge::ask(place, scenario, case))
+        .map(|case| judge::ask(place, &resolved[case.target], case))
         .buffered(CONCURRENCY)
         .collect()
         .await
@@ -91,10 +94,11 @@ async fn ask_all(place: &Place, scenario: &Scenario, cases: &[Case]) -> Vec<Outc
 /// Asks again, for a proxy that was late.
 async fn confirm(place: &Place, scenario: &Scenario, case: &Case, outcome: &Outcome) -> Option<Outcome> {
     let mut outcome = outcome.clone();
+    let resolved = scenario.resolved(place, case.target);
     let started = tokio::time::Instant::now();
     while outcome.differs() && started.elapsed() < SETTLING {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        outcome = judge::ask(place, scenario, case).await;
+        outcome = judge::ask(place, &resolved, case).await;
     }
     outcome.differs().then_some(outcome)
 }

@@ -73,8 +73,9 @@ async fn shrink(
 ) -> Result<(Scenario, Case, Outcome)> {
     let mut steps = 0;
     'again: while steps < STEPS {
+        let resolved = scenario.resolved(place, case.target);
         for smaller in smaller_cases(&case) {
-            let now = judge::ask(place, &scenario, &smaller).await;
+            let now = judge::ask(place, &resolved, &smaller).await;
             if now.differs() {
                 (case, outcome) = (smaller, now);
                 continue 'again;
@@ -88,7 +89,7 @@ async fn shrink(
             let mut smaller = scenario.clone();
             smaller.specs[case.target] = specs;
             place.program(&smaller, round).await?;
-            let now = judge::ask(place, &smaller, &case).await;
+            let now = judge::ask(place, &smaller.resolved(place, case.target), &case).await;
             if now.differs() && super::confirm(place, &smaller, &case, &now).await.is_some() {
                 (scenario, outcome) = (smaller, now);
                 continue 'again;

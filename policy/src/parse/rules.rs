@@ -94,15 +94,13 @@ fn read_rate_limit(rule: &PolicyRule, field: &mut Field<'_>) -> Option<RateLimit
         }
         return None;
     };
-    if limit.requests == 0 {
+    let requests = u32::try_from(limit.requests).unwrap_or_default();
+    if requests == 0 {
         field.problem(".rateLimit.requests", "must be at least 1");
     }
     match fields::seconds(&limit.per) {
         Ok(seconds) if seconds <= 3600 => {
-            return Some(RateLimit {
-                requests: limit.requests,
-                seconds,
-            });
+            return Some(RateLimit { requests, seconds });
         }
         Ok(_) => field.problem(".rateLimit.per", "must be an hour at most"),
         Err(message) => field.problem(".rateLimit.per", message),
