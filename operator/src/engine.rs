@@ -3,31 +3,26 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use countersign_crds::ApiAuthPolicyStatus;
-use countersign_policy::Report;
-use countersign_policy::conditions::{self, Applied, KeyFetch};
-use countersign_policy::object::{Kind, Owner};
 use countersign_policy::world::{MeshSettings, ObjectName};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::info;
 
-use crate::api::WriteError;
 use crate::clock;
 use crate::events::ready;
 use crate::index::Index;
-use crate::jwks::Wanted;
 use crate::kinds::Source;
 use crate::lease::Leadership;
-use crate::metrics::{Failure, Ready};
-use crate::owned::Trust;
-use crate::plan::{Plan, plan};
+use crate::metrics::Ready;
 use crate::queue::{Backoff, Queue};
-use crate::store::{Effect, Store, Tracked};
+use crate::store::{Effect, Store};
 use crate::watch::Signal;
-use crate::work::{Change, IssuerJob, Outcome, PolicyJob, Tools, remove_orphans, restate_identity};
+use crate::work::{Outcome, Tools};
+
+mod ended;
+mod start;
 
 /// How many objects are written for at a time.
 const CONCURRENCY: usize = 16;
@@ -240,217 +235,6 @@ impl Engine {
         (more, timers.into_iter().flatten().min())
     }
 
-    fn start(&mut self, key: Key, since: Instant) {
-        let task = match &key {
-            Key::Policy(name) => self.policy_task(name),
-            Key::Identity(name) => self.identity_task(name),
-            Key::Orphan(uid) => self.orphan_task(uid),
-        };
-        match task {
-            Some(id) => {
-                self.running.insert(id, Running::Work(key, since));
-            }
-            None => self.work.done(&key, clock::instant()),
-        }
-    }
-
-    /// Evaluates a policy, and starts a task if its objects or its status are not as they should be.
-    fn policy_task(&mut self, name: &ObjectName) -> Option<Id> {
-        let Some(tracked) = self.store.policies.get(name) else {
-            self.index.remove(name);
-            return None;
-        };
-        if tracked.meta.deleting {
-            // Its objects go when it goes, and until then it protects.
-            return None;
-        }
-        let evaluation = countersign_policy::evaluate(name, &self.store.world, &self.mesh)?;
-        self.index.set(name, evaluation.dependencies);
-        let owner = Owner {
-            name: &name.name,
-            uid: &tracked.meta.uid,
-        };
-        let observed = self.store.owned.of(&tracked.meta.uid);
-        let plan = plan(&owner, &evaluation.desired, evaluation.keep_denies, observed);
-        if plan.is_empty() && settled(tracked, &evaluation.report) {
-            return None;
-        }
-        let job = PolicyJob {
-            name: name.clone(),
-            meta: tracked.meta.clone(),
-            report: evaluation.report,
-            not_served: self.not_served(&plan),
-            plan,
-            previous: tracked.status.clone(),
-            retry: self.work.failures(&Key::Policy(name.clone())) > 0,
-        };
-        Some(self.tasks.spawn(job.run(self.tools.clone())).id())
-    }
-
-    fn not_served(&self, plan: &Plan) -> Vec<Kind> {
-        let mut kinds: Vec<_> = plan.writes.iter().map(|write| write.kind).collect();
-        kinds.retain(|kind| !self.store.serves_kind(*kind));
-        kinds
-    }
-
-    fn identity_task(&mut self, name: &ObjectName) -> Option<Id> {
-        let tracked = self.store.identities.get(name)?;
-        let parsed = self.store.world.service_identities.get(name)?;
-        let meta = tracked.meta.clone();
-        let status = conditions::identity_status(parsed, &self.mesh, meta.generation, &tracked.status, clock::now());
-        if status == tracked.status || meta.deleting {
-            return None;
-        }
-        Some(
-            self.tasks
-                .spawn(restate_identity(self.tools.clone(), name.clone(), meta, status))
-                .id(),
-        )
-    }
-
-    fn orphan_task(&mut self, uid: &str) -> Option<Id> {
-        if self.store.policy_of(uid).is_some() {
-            return None;
-        }
-        let objects: Vec<_> = self.store.owned.of(uid).to_vec();
-        if objects.is_empty() {
-            return None;
-        }
-        Some(
-            self.tasks
-                .spawn(remove_orphans(self.tools.clone(), uid.to_owned(), objects))
-                .id(),
-        )
-    }
-
-    fn start_issuer(&mut self, name: String, since: Instant) {
-        match self.issuer_task(&name) {
-            Some(id) => {
-                self.fetching += 1;
-                self.running.insert(id, Running::Fetch(name, since));
-            }
-            None => self.fetches.done(&name, clock::instant()),
-        }
-    }
-
-    fn issuer_task(&mut self, name: &str) -> Option<Id> {
-        let tracked = self.store.issuers.get(name)?;
-        let issuer = self.store.world.token_issuers.get(name)?;
-        if tracked.meta.deleting {
-            return None;
-        }
-        let wanted = issuer.fetch().map(|source| Wanted {
-            uri: source.uri.to_owned(),
-            ca_bundle: source.ca_bundle.map(str::to_owned),
-        });
-        if wanted.is_none() {
-            let generation = tracked.meta.generation;
-            let status =
-                conditions::issuer_status(issuer, &KeyFetch::NotNeeded, generation, &tracked.status, clock::now());
-            if status == tracked.status {
-                return None;
-            }
-        }
-        let job = IssuerJob {
-            name: name.to_owned(),
-            meta: tracked.meta.clone(),
-            issuer: issuer.clone(),
-            wanted,
-            previous: tracked.status.clone(),
-        };
-        Some(self.tasks.spawn(job.run(self.tools.clone())).id())
-    }
-
-    fn ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
-        let (id, outcome) = match ended {
-            Ok(ended) => ended,
-            Err(failed) => {
-                self.tools.metrics.failed(Failure::Panic);
-                error!(error = %failed, "a task panicked");
-                (
-                    failed.id(),
-                    Outcome {
-                        error: Some(WriteError::Panicked),
-                        ..Outcome::default()
-                    },
-                )
-            }
-        };
-        match self.running.remove(&id) {
-            Some(Running::Work(key, since)) => self.work_ended(&key, since, outcome),
-            Some(Running::Fetch(name, since)) => self.fetch_ended(name, since, outcome),
-            // It was started before leadership was lost.
-            None => {}
-        }
-    }
-
-    fn work_ended(&mut self, key: &Key, since: Instant, outcome: Outcome) {
-        let own = match key {
-            Key::Policy(name) => Some(Effect::Policy(name.clone())),
-            Key::Identity(name) => Some(Effect::Identity(name.clone())),
-            Key::Orphan(_) => None,
-        };
-        self.remember(&outcome, own.as_ref());
-        let now = clock::instant();
-        self.tools.metrics.reconcile.observe((now - since).as_secs_f64());
-        match outcome.error {
-            None => self.work.done(key, now),
-            Some(error) => {
-                self.complain(&error);
-                debug!(?key, %error, "to be tried again");
-                self.work.failed(key, now);
-            }
-        }
-    }
-
-    fn fetch_ended(&mut self, name: String, since: Instant, outcome: Outcome) {
-        self.fetching -= 1;
-        self.remember(&outcome, Some(&Effect::Issuer(name.clone())));
-        let now = clock::instant();
-        self.tools.metrics.reconcile.observe((now - since).as_secs_f64());
-        if let Some(error) = &outcome.error {
-            self.complain(error);
-        }
-        match (outcome.error, outcome.fetched) {
-            (None, Some(true)) => {
-                self.fetches.done(&name, now);
-                self.fetches.later(name, now + REFRESH);
-            }
-            (None, None) => self.fetches.done(&name, now),
-            (Some(_), _) | (_, Some(false)) => self.fetches.failed(&name, now),
-        }
-    }
-
-    fn complain(&self, error: &WriteError) {
-        self.tools.metrics.failed(error.failure());
-        match error {
-            WriteError::Raced(_) | WriteError::NotLeader => debug!(%error, "not written"),
-            _ => warn!(%error, "not written"),
-        }
-    }
-
-    /// Takes in what a task did, before the watches tell. `own` is what it was for: that it changed is no news.
-    fn remember(&mut self, outcome: &Outcome, own: Option<&Effect>) {
-        let mut effects = Vec::new();
-        for change in &outcome.changes {
-            let uids = match change {
-                Change::Wrote(observed) => self.store.owned.see(observed.clone(), Trust::Newer),
-                Change::Deleted(observed) => self
-                    .store
-                    .owned
-                    .forget(&(observed.kind, observed.name.clone()), None)
-                    .into_iter()
-                    .collect(),
-            };
-            effects.extend(self.store.owners_changed(uids));
-        }
-        if let Some((name, fact)) = outcome.restated.clone() {
-            effects.extend(self.store.see(name, fact, Trust::Newer));
-        }
-        effects.retain(|effect| Some(effect) != own && !matches!(effect, Effect::Orphan(_)));
-        self.follow_up(effects);
-    }
-
     fn gauges(&self) {
         let mut policies = BTreeMap::from([(Ready::True, 0), (Ready::False, 0), (Ready::Unknown, 0)]);
         for tracked in self.store.policies.values() {
@@ -473,10 +257,4 @@ impl Engine {
         }
         self.tools.metrics.ready.set(i64::from(self.complete));
     }
-}
-
-/// Whether a policy of which everything is written has the status that says so.
-fn settled(tracked: &Tracked<ApiAuthPolicyStatus>, report: &Report) -> bool {
-    let generation = tracked.meta.generation;
-    tracked.status == conditions::policy_status(report, &Applied::Current, generation, &tracked.status, clock::now())
 }

@@ -169,21 +169,21 @@ mod tests {
         (Kind::AuthorizationPolicy, ObjectName::new("shop", "a"))
     }
 
-    fn texts(uids: Vec<Arc<str>>) -> Vec<String> {
+    fn texts(uids: &[Arc<str>]) -> Vec<String> {
         uids.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn tells_whose_object_changed() {
         let mut owned = Owned::default();
-        assert_eq!(texts(owned.see(observed("p", 1, 1), Trust::Newer)), ["p"]);
+        assert_eq!(texts(&owned.see(observed("p", 1, 1), Trust::Newer)), ["p"]);
         assert_eq!(
-            texts(owned.see(observed("p", 2, 1), Trust::Newer)),
+            texts(&owned.see(observed("p", 2, 1), Trust::Newer)),
             [""; 0],
             "the same again"
         );
-        assert_eq!(texts(owned.see(observed("p", 3, 2), Trust::Newer)), ["p"]);
-        assert_eq!(texts(owned.see(observed("q", 4, 2), Trust::Newer)), ["p", "q"]);
+        assert_eq!(texts(&owned.see(observed("p", 3, 2), Trust::Newer)), ["p"]);
+        assert_eq!(texts(&owned.see(observed("q", 4, 2), Trust::Newer)), ["p", "q"]);
         assert_eq!(owned.forget(&key(), Some(5)).as_deref(), Some("q"));
         assert!(owned.owners.is_empty() && owned.by_policy.is_empty());
     }
@@ -192,10 +192,10 @@ mod tests {
     fn what_is_older_than_a_write_is_ignored() {
         let mut owned = Owned::default();
         owned.see(observed("p", 7, 2), Trust::Newer);
-        assert_eq!(texts(owned.see(observed("p", 6, 1), Trust::Newer)), [""; 0]);
+        assert_eq!(texts(&owned.see(observed("p", 6, 1), Trust::Newer)), [""; 0]);
         assert_eq!(owned.forget(&key(), Some(5)), None, "deleted, and then written anew");
         assert_eq!(
-            texts(owned.see(observed("p", 5, 1), Trust::Whatever)),
+            texts(&owned.see(observed("p", 5, 1), Trust::Whatever)),
             ["p"],
             "unless a list says so"
         );

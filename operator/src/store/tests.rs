@@ -1,0 +1,162 @@
+//! What a relist, a deletion or a new owner means.
+
+use countersign_policy::parse;
+use countersign_policy::world::{PodFacts, ServiceFacts};
+use serde_json::json;
+
+use super::*;
+use crate::fact::{Fact, Observed};
+
+fn name(name: &str) -> ObjectName {
+    ObjectName::new("shop", name)
+}
+
+fn service(service: &str) -> Signal {
+    Signal::Seen(
+        Source::Services,
+        name(service),
+        Box::new(Fact::Service(ServiceFacts::default())),
+    )
+}
+
+fn policy(uid: &str, generation: i64, version: u64) -> Signal {
+    let meta = Meta {
+        uid: uid.into(),
+        generation,
+        version: Some(version),
+        deleting: false,
+    };
+    let parsed = Box::new(parse::policy(name("p"), &json!({})));
+    Signal::Seen(
+        Source::Policies,
+        name("p"),
+        Box::new(Fact::Policy(meta, parsed, Box::default())),
+    )
+}
+
+fn object(policy_uid: &str, version: u64) -> Signal {
+    let observed = Observed {
+        kind: Kind::AuthorizationPolicy,
+        name: name("a"),
+        uid: "1".into(),
+        policy_uid: policy_uid.into(),
+        policy: Some("p".into()),
+        role: None,
+        version: Some(version),
+        digest: [0; 16],
+    };
+    Signal::Seen(
+        Source::Owned(observed.kind),
+        observed.name.clone(),
+        Box::new(Fact::Owned(Box::new(observed))),
+    )
+}
+
+fn after(signals: impl IntoIterator<Item = Signal>) -> Store {
+    let mut store = Store::default();
+    signals.into_iter().for_each(|signal| drop(store.take(signal)));
+    store
+}
+
+fn service_changed(service: &str) -> Effect {
+    Effect::Dependency(Dependency::Service(name(service)))
+}
+
+#[test]
+fn a_list_tells_what_was_deleted_while_nobody_watched() {
+    let mut store = after([
+        Signal::Listing(Source::Services),
+        service("a"),
+        service("b"),
+        Signal::Listed(Source::Services),
+    ]);
+    assert_eq!(store.take(Signal::Listing(Source::Services)), []);
+    assert_eq!(store.take(service("b")), [], "it is as it was");
+    assert!(
+        store.world.services.contains_key(&name("a")),
+        "nothing is concluded from half a list"
+    );
+    assert_eq!(store.take(Signal::Listed(Source::Services)), [service_changed("a")]);
+    assert!(!store.world.services.contains_key(&name("a")));
+}
+
+#[test]
+fn a_list_that_broke_off_deletes_nothing() {
+    let mut store = after([
+        service("a"),
+        service("b"),
+        Signal::Listing(Source::Services),
+        service("a"),
+    ]);
+    assert_eq!(store.take(Signal::Listing(Source::Services)), []);
+    store.take(service("a"));
+    store.take(service("b"));
+    assert_eq!(store.take(Signal::Listed(Source::Services)), []);
+}
+
+#[test]
+fn nothing_is_complete_before_everything_is() {
+    let mut store = Store::default();
+    for source in Source::all() {
+        assert!(!store.complete());
+        store.take(Signal::Listed(source));
+    }
+    assert!(store.complete());
+    store.take(Signal::NotServed(Source::Gateways));
+    assert!(
+        store.complete() && !store.serves(Source::Gateways),
+        "a cluster can do without gateways"
+    );
+    store.take(Signal::NotServed(Source::Policies));
+    assert!(!store.complete(), "but not without policies");
+}
+
+#[test]
+fn a_status_changes_nobody_else() {
+    let mut store = after([policy("u", 1, 1)]);
+    assert_eq!(store.take(policy("u", 1, 2)), []);
+    let changed = [
+        Effect::Dependency(Dependency::Policies("shop".into())),
+        Effect::Policy(name("p")),
+    ];
+    assert_eq!(store.take(policy("u", 2, 3)), changed);
+    assert_eq!(store.take(policy("u", 1, 2)), [], "older than what is known");
+}
+
+#[test]
+fn what_a_deleted_policy_leaves_is_an_orphan() {
+    let mut store = after([policy("u", 1, 1), object("u", 2)]);
+    let effects = store.take(Signal::Gone(Source::Policies, name("p"), Some(3)));
+    assert!(effects.contains(&Effect::Orphan("u".into())) && effects.contains(&Effect::PolicyGone(name("p"))));
+    assert_eq!(store.orphans(), ["u"]);
+
+    // A new policy of the name waits for the old one's objects to go.
+    store.take(policy("v", 1, 4));
+    assert_eq!(store.orphans(), ["u"]);
+    let gone = Signal::Gone(Source::Owned(Kind::AuthorizationPolicy), name("a"), Some(5));
+    assert!(store.take(gone).contains(&Effect::Policy(name("p"))));
+    assert_eq!(store.orphans(), [""; 0]);
+}
+
+#[test]
+fn a_policy_that_took_the_place_of_another_is_another() {
+    let mut store = after([policy("u", 1, 1), object("u", 2)]);
+    let effects = store.take(policy("v", 1, 3));
+    assert!(effects.contains(&Effect::Orphan("u".into())) && effects.contains(&Effect::Policy(name("p"))));
+    assert_eq!((store.policy_of("u"), store.policy_of("v")), (None, Some(&name("p"))));
+}
+
+#[test]
+fn a_pod_that_only_restarted_is_no_change() {
+    let pod = |facts: PodFacts| Signal::Seen(Source::Pods, name("pod"), Box::new(Fact::Pod(facts)));
+    let mut store = after([pod(PodFacts::default())]);
+    assert_eq!(store.take(pod(PodFacts::default())), []);
+    let injected = PodFacts {
+        in_mesh: true,
+        ..PodFacts::default()
+    };
+    assert_eq!(
+        store.take(pod(injected)),
+        [Effect::Dependency(Dependency::Pods("shop".into()))]
+    );
+}
