@@ -39,7 +39,7 @@ impl Plan {
 }
 
 /// Compares what is desired with what is there.
-pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_denies: bool, observed: &[Observed]) -> Plan {
+pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_refusals: bool, observed: &[Observed]) -> Plan {
     let writes = desired.iter().filter_map(|object| {
         let manifest = object.manifest(owner);
         let digest = digest(&manifest, owner.uid);
@@ -61,7 +61,7 @@ pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_denies: bool, observed: 
         let wanted = desired
             .iter()
             .any(|object| there.kind == object.kind && there.name == object.name);
-        !(wanted || keep_denies && there.role == Some(Role::Deny))
+        !(wanted || keep_refusals && there.role.is_some_and(Role::refuses))
     });
     Plan {
         writes: writes.collect(),
@@ -159,8 +159,8 @@ mod tests {
         assert_eq!(roles(plan(&OWNER, &[], false, &all)), reverse);
         assert_eq!(
             roles(plan(&OWNER, &[], true, &all)),
-            reverse[..5],
-            "a policy that is not accepted keeps denying"
+            reverse[..2],
+            "a policy that is not accepted keeps refusing what it refused"
         );
     }
 }

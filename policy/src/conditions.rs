@@ -149,7 +149,7 @@ fn programmed(report: &Report, applied: &Applied) -> Finding {
         }
         Applied::Current if report.rejection.is_some() => {
             let message = match report.mode {
-                Mode::Enforce => "every request is refused until the policy is accepted",
+                Mode::Enforce => "the policy admits nothing, and what it refused stays refused, until it is accepted",
                 Mode::DryRun => "nothing is recorded until the policy is accepted",
             };
             Finding::new("Programmed", Some(false), "NotAccepted", message)

@@ -14,9 +14,9 @@ use crate::world::{Dependency, MeshSettings, ObjectName, World};
 pub struct Evaluation {
     /// The objects that should exist, in the order in which to write them.
     pub desired: Vec<Object>,
-    /// Whether objects of role `Deny` stay although they are no longer desired: the policy is not accepted, and keeps
-    /// denying what it denied.
-    pub keep_denies: bool,
+    /// Whether objects that only refuse (all roles but `Allow`) stay although they are no longer desired: the policy is not
+    /// accepted, and keeps refusing what it refused.
+    pub keep_refusals: bool,
     /// What the status says.
     pub report: Report,
     /// What was looked at.
@@ -29,7 +29,7 @@ pub struct Evaluation {
 pub fn evaluate(name: &ObjectName, world: &impl World, mesh: &MeshSettings) -> Option<Evaluation> {
     let parsed = world.policy(name)?;
     let mut lookup = Lookup::new(world, mesh);
-    let (desired, keep_denies, mut report, points) = match resolve(parsed, &mut lookup) {
+    let (desired, keep_refusals, mut report, points) = match resolve(parsed, &mut lookup) {
         Ok(resolved) => {
             let compiled = istio::compile(&resolved);
             let report = Report::accepted(parsed, &resolved, compiled.rules);
@@ -47,7 +47,7 @@ pub fn evaluate(name: &ObjectName, world: &impl World, mesh: &MeshSettings) -> O
     report.unguarded = unguarded(name, &points, &mut lookup);
     Some(Evaluation {
         desired,
-        keep_denies,
+        keep_refusals,
         report,
         dependencies: lookup.seen,
     })

@@ -112,6 +112,11 @@ impl Role {
         }
     }
 
+    /// Whether objects of this role can only refuse, so that one too many opens nothing.
+    pub fn refuses(self) -> bool {
+        self != Self::Allow
+    }
+
     /// The role that a label's value stands for.
     pub fn from_label(value: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == value)

@@ -155,8 +155,8 @@ fn render(input: &str) -> String {
                 .unwrap()
                 .retain(|name, _| !matches!(name.as_str(), "lastTransitionTime" | "observedGeneration"));
         }
-        let keep = if evaluation.keep_denies {
-            json!({ "keepDenies": true })
+        let keep = if evaluation.keep_refusals {
+            json!({ "keepRefusals": true })
         } else {
             json!({})
         };
