@@ -1,5 +1,6 @@
 //! The API server's audit log: who asked for what, for tests that count writes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -24,6 +25,8 @@ pub struct Entry {
     #[serde(rename = "requestURI")]
     pub request_uri: String,
     stage: String,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 /// A user of the API server.
@@ -64,6 +67,13 @@ impl Entry {
             self.verb.as_str(),
             "create" | "update" | "patch" | "delete" | "deletecollection"
         )
+    }
+
+    /// Whether the user has no right to it. A 403 may have other reasons: a namespace that is being deleted takes nothing.
+    pub fn is_denied(&self) -> bool {
+        self.annotations
+            .get("authorization.k8s.io/decision")
+            .is_some_and(|decision| decision == "forbid")
     }
 
     /// Whether it was about `resource` of `group`, in whatever subresource.

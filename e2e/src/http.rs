@@ -83,7 +83,8 @@ impl Request {
         stream.flush().await?;
         let mut bytes = Vec::new();
         let mut chunk = vec![0; 16 * 1024];
-        loop {
+        // A proxy that refuses keeps the connection for another second.
+        while !Response::is_complete(&bytes) {
             // TLS peers often end without saying so; what came before counts.
             match stream.read(&mut chunk).await {
                 Ok(0) => break,
@@ -184,6 +185,21 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Whether the answer says of itself that it ends here.
+    fn is_complete(bytes: &[u8]) -> bool {
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return false;
+        };
+        let Some(response) = Self::parse(&bytes[..end + 4]) else {
+            return false;
+        };
+        let body = &bytes[end + 4..];
+        match response.header("content-length") {
+            Some(length) => length.parse().is_ok_and(|length: usize| body.len() >= length),
+            None => response.header("transfer-encoding") == Some("chunked") && body.ends_with(b"\r\n0\r\n\r\n"),
+        }
+    }
+
     fn parse(bytes: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
         let (head, rest) = text.split_once("\r\n\r\n")?;
@@ -237,6 +253,22 @@ mod tests {
             b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nRBAC\r\n8\r\n: denied\r\n0\r\n\r\n";
         let response = Response::parse(bytes).unwrap();
         assert_eq!((response.status, response.body.as_str()), (403, "RBAC: denied"));
+    }
+
+    #[test]
+    fn an_answer_ends_where_it_says() {
+        let complete = |bytes: &str| Response::is_complete(bytes.as_bytes());
+        assert!(complete("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+        assert!(complete("HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n"));
+        assert!(complete(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+        ));
+        assert!(!complete("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh"));
+        assert!(!complete(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"
+        ));
+        assert!(!complete("HTTP/1.1 200 OK\r\n\r\nuntil the end"));
+        assert!(!complete("HTTP/1.1 200 OK\r\nContent-Le"));
     }
 
     #[test]

@@ -141,6 +141,8 @@ fn kubelet_config(plan: &Plan) -> serde_json::Value {
         "evictionHard": {"memory.available": "0%", "nodefs.available": "0%", "imagefs.available": "0%"},
         "imageGCHighThresholdPercent": 100,
         "serializeImagePulls": false,
+        // Tests that kill a container again and again need not wait for minutes.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
         "registerNode": true,
     })
 }
