@@ -25,10 +25,15 @@ pub fn meaningful(key: &str) -> bool {
 
 /// The digest of an object: of one that is to be written, or of one that was read.
 pub fn digest(object: &Value, owner_uid: &str) -> Digest {
+    digest_of(&object["spec"], &object["metadata"], owner_uid)
+}
+
+/// The same from the parts that count. Of the metadata, only labels, annotations and owners do.
+pub fn digest_of(spec: &Value, metadata: &Value, owner_uid: &str) -> Digest {
     let mut hash = Sha256::new();
-    canonical(&object["spec"], &mut hash);
+    canonical(spec, &mut hash);
     for field in ["labels", "annotations"] {
-        let meaning: BTreeMap<_, _> = object["metadata"][field]
+        let meaning: BTreeMap<_, _> = metadata[field]
             .as_object()
             .into_iter()
             .flatten()
@@ -40,7 +45,7 @@ pub fn digest(object: &Value, owner_uid: &str) -> Digest {
         }
         hash.update([0]);
     }
-    let owners = object["metadata"]["ownerReferences"].as_array();
+    let owners = metadata["ownerReferences"].as_array();
     for owner in owners.into_iter().flatten().filter(|owner| owner["uid"] == owner_uid) {
         canonical(owner, &mut hash);
     }

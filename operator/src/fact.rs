@@ -10,9 +10,9 @@ use countersign_policy::world::{
 };
 use kube::core::{DynamicObject, ObjectMeta};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::digest::{Digest, digest};
+use crate::digest::{Digest, digest_of};
 use crate::kinds::Source;
 
 /// Which write of an object this is. Kubernetes numbers them upwards (KEP-5504).
@@ -144,7 +144,12 @@ pub fn observed(kind: Kind, object: &DynamicObject) -> Option<Observed> {
     let meta = &object.metadata;
     let label = |key: &str| meta.labels.as_ref().and_then(|labels| labels.get(key));
     let policy_uid = Arc::from(label(POLICY_UID_LABEL)?.as_str());
-    let value = serde_json::to_value(object).ok()?;
+    // The spec is large, and most of the metadata is an account of who wrote what: neither is copied.
+    let metadata = json!({
+        "labels": meta.labels,
+        "annotations": meta.annotations,
+        "ownerReferences": meta.owner_references,
+    });
     Some(Observed {
         kind,
         name: name_of(meta),
@@ -156,7 +161,7 @@ pub fn observed(kind: Kind, object: &DynamicObject) -> Option<Observed> {
             .cloned(),
         role: label(ROLE_LABEL).and_then(|role| Role::from_label(role)),
         version: version(meta),
-        digest: digest(&value, &policy_uid),
+        digest: digest_of(&object.data["spec"], &metadata, &policy_uid),
         policy_uid,
     })
 }
