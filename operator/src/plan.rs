@@ -12,6 +12,8 @@ use crate::fact::Observed;
 pub struct Write {
     /// The kind.
     pub kind: Kind,
+    /// What it does for its policy.
+    pub role: Role,
     /// The name.
     pub name: ObjectName,
     /// The object as it is to be, complete.
@@ -36,37 +38,83 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.prunes.is_empty()
     }
+
+    /// What admits, where it is replaced together with what it relies on. Objects are written one by one, so that the old
+    /// rules would meet the new guard, and admit what neither the old policy nor the new one does. These are to be
+    /// [`narrowed`] before anything else is written.
+    pub fn to_be_narrowed(&self) -> impl Iterator<Item = &Write> {
+        let relied_on = self.replaces(Role::Guard) || self.replaces(Role::Tokens);
+        let allows = self.writes.iter().filter(|write| write.role == Role::Allow);
+        allows.filter(move |write| relied_on && write.replaces.is_some())
+    }
+
+    /// Whether both how tokens are guarded and where they are read from change. In between, no token is to be relied on.
+    fn tokens_in_doubt(&self) -> bool {
+        self.replaces(Role::Guard) && self.replaces(Role::Tokens)
+    }
+
+    fn replaces(&self, role: Role) -> bool {
+        let mut writes = self.writes.iter();
+        writes.any(|write| write.role == role && write.replaces.is_some())
+    }
+}
+
+/// What admits, with only those of its rules that both `stored` and the new object have. None if it would stay as it is.
+pub fn narrowed(plan: &Plan, write: &Write, stored: &Value, owner_uid: &str) -> Option<Write> {
+    let rules = |object: &Value| object["spec"]["rules"].as_array().cloned().unwrap_or_default();
+    let (before, after) = (rules(stored), rules(&write.manifest));
+    let stays = |rule: &&Value| after.contains(rule) && !(plan.tokens_in_doubt() && rule.get("when").is_some());
+    let both: Vec<_> = before.iter().filter(stays).cloned().collect();
+    if both.len() == before.len() {
+        return None;
+    }
+    let mut manifest = write.manifest.clone();
+    manifest["spec"]["rules"] = Value::Array(both);
+    Some(Write {
+        digest: digest(&manifest, owner_uid),
+        manifest,
+        ..write.clone()
+    })
 }
 
 /// Compares what is desired with what is there.
 pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_refusals: bool, observed: &[Observed]) -> Plan {
-    let writes = desired.iter().filter_map(|object| {
+    let write = |object: &Object, always: bool| {
         let manifest = object.manifest(owner);
         let digest = digest(&manifest, owner.uid);
         let there = observed
             .iter()
             .find(|there| there.kind == object.kind && there.name == object.name);
         match there {
-            Some(there) if there.digest == digest => None,
+            Some(there) if there.digest == digest && !always => None,
             there => Some(Write {
                 kind: object.kind,
+                role: object.role,
                 name: object.name.clone(),
                 manifest,
                 digest,
                 replaces: there.map(|there| there.uid.clone()),
             }),
         }
-    });
+    };
+    let writes = desired.iter().filter_map(|object| write(object, false)).collect();
     let unwanted = observed.iter().filter(|there| {
         let wanted = desired
             .iter()
             .any(|object| there.kind == object.kind && there.name == object.name);
         !(wanted || keep_refusals && there.role.is_some_and(Role::refuses))
     });
-    Plan {
-        writes: writes.collect(),
+    let mut plan = Plan {
+        writes,
         prunes: in_order_of_removal(unwanted),
+    };
+    if plan.tokens_in_doubt() {
+        // Also rules that stay as they are must not hold in between.
+        plan.writes.retain(|write| write.role != Role::Allow);
+        let allows = desired.iter().filter(|object| object.role == Role::Allow);
+        plan.writes.extend(allows.filter_map(|object| write(object, true)));
     }
+    plan
 }
 
 /// Sorts objects so that what admits goes before what refuses. An object whose role cannot be read goes first: somebody
@@ -136,6 +184,55 @@ mod tests {
             .collect();
         assert_eq!(writes, [("deny", None), ("allow", Some("uid-allow"))]);
         assert!(plan.prunes.is_empty());
+    }
+
+    /// The names of rules that a changed policy keeps while it is being applied, if they are not those that it had.
+    fn kept(before: [Value; 3], after: [Value; 3]) -> Option<Vec<String>> {
+        let objects = |specs: [Value; 3]| {
+            let roles = [Role::Guard, Role::Tokens, Role::Allow];
+            roles.into_iter().zip(specs).map(|(role, spec)| object(role, spec))
+        };
+        let (before, after): (Vec<_>, Vec<_>) = (objects(before).collect(), objects(after).collect());
+        let there: Vec<_> = before.iter().map(observed).collect();
+        let plan = plan(&OWNER, &after, false, &there);
+        let stored = before[2].manifest(&OWNER);
+        let mut narrow = plan.to_be_narrowed();
+        let write = narrowed(&plan, narrow.next()?, &stored, OWNER.uid)?;
+        let rules = write.manifest["spec"]["rules"].as_array()?.iter();
+        Some(rules.map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn old_rules_do_not_meet_a_new_guard() {
+        let rules = |rules: &[&str]| json!({ "rules": rules });
+        let guard = |name: &str| json!({ "guard": name });
+        let tokens = |name: &str| json!({ "tokens": name });
+        let one = |allow: Value| [guard("a"), tokens("a"), allow];
+        let two = |allow: Value| [guard("b"), tokens("a"), allow];
+        assert_eq!(
+            kept(one(rules(&["x", "y"])), two(rules(&["y", "z"]))),
+            Some(vec!["\"y\"".to_owned()])
+        );
+        assert_eq!(kept(one(rules(&["x"])), two(rules(&["x", "z"]))), None, "it only grows");
+        assert_eq!(kept(one(rules(&["x"])), two(rules(&["x"]))), None, "it stays");
+        assert_eq!(
+            kept(one(rules(&["x"])), one(rules(&["y"]))),
+            None,
+            "nothing that it relies on"
+        );
+        assert_eq!(
+            kept(one(rules(&["x"])), two(json!({}))),
+            Some(Vec::new()),
+            "nothing is left"
+        );
+    }
+
+    #[test]
+    fn no_token_is_relied_on_while_its_guard_and_its_place_change() {
+        let rules = || json!({ "rules": [{ "when": [] }, { "from": [] }] });
+        let before = [json!({ "guard": 1 }), json!({ "tokens": 1 }), rules()];
+        let after = [json!({ "guard": 2 }), json!({ "tokens": 2 }), rules()];
+        assert_eq!(kept(before, after), Some(vec![r#"{"from":[]}"#.to_owned()]));
     }
 
     #[test]

@@ -17,9 +17,9 @@ use crate::clock;
 use crate::events::{Recorder, ready};
 use crate::fact::{self, Fact, Meta, Observed};
 use crate::jwks::{Fetcher, Wanted};
-use crate::kinds::{Source, own_api_version};
+use crate::kinds::{self, Source, own_api_version};
 use crate::metrics::{Failure, Metrics};
-use crate::plan::{Plan, in_order_of_removal};
+use crate::plan::{Plan, in_order_of_removal, narrowed};
 
 /// What all tasks share.
 #[derive(Clone)]
@@ -121,6 +121,7 @@ impl PolicyJob {
     }
 
     async fn apply(&self, tools: &Tools, changes: &mut Vec<Change>) -> Result<(), WriteError> {
+        self.narrow(tools, changes).await?;
         for write in &self.plan.writes {
             if self.not_served.contains(&write.kind) {
                 return Err(not_installed(write.kind));
@@ -130,6 +131,21 @@ impl PolicyJob {
             changes.push(Change::Wrote(written));
         }
         prune(tools, &self.plan.prunes, changes).await
+    }
+
+    /// Takes out what the policy no longer admits before what it relied on goes.
+    async fn narrow(&self, tools: &Tools, changes: &mut Vec<Change>) -> Result<(), WriteError> {
+        for write in self.plan.to_be_narrowed() {
+            let api = tools.writer.dynamic(&kinds::owned(write.kind), &write.name);
+            let stored = tools.writer.read(&api, &write.name.name, write.kind.name()).await?;
+            let Some(stored) = stored else { continue };
+            if let Some(narrowed) = narrowed(&self.plan, write, &stored.data, &self.meta.uid) {
+                let written = tools.writer.write(&narrowed, &self.meta.uid, self.retry).await?;
+                debug!(policy = %self.name, object = %write.name, "narrowed");
+                changes.push(Change::Wrote(written));
+            }
+        }
+        Ok(())
     }
 }
 
