@@ -61,8 +61,8 @@ pub enum Fact {
     Identity(Meta, Box<ParsedIdentity>, Box<ServiceIdentityStatus>),
     /// Of a `TokenIssuer`.
     Issuer(Meta, Box<ParsedIssuer>, Box<TokenIssuerStatus>),
-    /// Of a Namespace.
-    Namespace(NamespaceFacts),
+    /// Of a Namespace, and whether it is being deleted.
+    Namespace(NamespaceFacts, bool),
     /// Of a Pod.
     Pod(PodFacts),
     /// Of a Service.
@@ -93,7 +93,7 @@ pub fn version(meta: &ObjectMeta) -> Version {
 /// What is kept of an object of which only the metadata was read.
 pub fn of_metadata(source: Source, meta: &ObjectMeta) -> Option<Fact> {
     match source {
-        Source::Namespaces => Some(Fact::Namespace(namespace(meta))),
+        Source::Namespaces => Some(Fact::Namespace(namespace(meta), meta.deletion_timestamp.is_some())),
         Source::Pods => Some(Fact::Pod(pod(meta))),
         _ => None,
     }

@@ -58,6 +58,8 @@ pub struct Store {
     /// The objects of the mesh that Countersign wrote.
     pub owned: Owned,
     uids: HashMap<String, ObjectName>,
+    /// Namespaces that are being deleted.
+    ending: BTreeSet<String>,
     /// What a list under way has not named yet.
     unconfirmed: BTreeMap<Source, BTreeSet<ObjectName>>,
     listed: BTreeSet<Source>,
@@ -130,6 +132,11 @@ impl Store {
     /// Whether the cluster serves a kind of the mesh.
     pub fn serves_kind(&self, kind: Kind) -> bool {
         self.serves(Source::Owned(kind))
+    }
+
+    /// Whether a namespace is being deleted. Nothing can be created in it, and what is in it goes by itself.
+    pub fn ends(&self, namespace: &str) -> bool {
+        self.ending.contains(namespace)
     }
 
     /// The policy with a uid.

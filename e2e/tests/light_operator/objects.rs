@@ -83,7 +83,12 @@ async fn readiness_that_changes_is_an_event() {
 
     cluster.delete("Service", shop.name(), "api").await;
     cluster.until_ready(&api, "False", "TargetNotFound").await;
-    assert_eq!(cluster.roles(&api).await, ["deny"], "it keeps denying what it denied");
+    let roles = cluster.roles(&api).await;
+    assert_eq!(
+        roles,
+        ["deny", "guard", "transport"],
+        "it keeps refusing what it refused"
+    );
     cluster.apply(service(shop.name(), "api")).await;
     cluster.until_ready(&api, "True", "Enforcing").await;
 

@@ -37,8 +37,8 @@ impl Engine {
             self.index.remove(name);
             return None;
         };
-        if tracked.meta.deleting {
-            // Its objects go when it goes, and until then it protects.
+        if tracked.meta.deleting || self.store.ends(&name.namespace) {
+            // Its objects go when it goes, and until then they protect.
             return None;
         }
         let evaluation = countersign_policy::evaluate(name, &self.store.world, &self.mesh)?;

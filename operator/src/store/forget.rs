@@ -28,10 +28,13 @@ impl Store {
                     Dependency::TokenIssuer(name.name.clone()),
                 )
             }
-            Source::Namespaces => gone(
-                self.world.namespaces.remove(&name.name).is_some(),
-                Dependency::Namespace(name.name.clone()),
-            ),
+            Source::Namespaces => {
+                self.ending.remove(&name.name);
+                gone(
+                    self.world.namespaces.remove(&name.name).is_some(),
+                    Dependency::Namespace(name.name.clone()),
+                )
+            }
             Source::Pods => gone(
                 self.world.pods.remove(name).is_some(),
                 Dependency::Pods(name.namespace.clone()),

@@ -48,7 +48,12 @@ impl Store {
             Fact::Identity(meta, parsed, status) => return self.see_identity(name, meta, *parsed, *status, trust),
             Fact::Issuer(meta, parsed, status) => return self.see_issuer(name.name, meta, *parsed, *status, trust),
             Fact::Owned(observed) => return self.see_owned(*observed, trust),
-            Fact::Namespace(facts) => {
+            Fact::Namespace(facts, ending) => {
+                if ending {
+                    self.ending.insert(name.name.clone());
+                } else {
+                    self.ending.remove(&name.name);
+                }
                 put(&mut world.namespaces, &name.name, facts).then_some(Dependency::Namespace(name.name))
             }
             Fact::Pod(facts) => put(&mut world.pods, &name, facts).then_some(Dependency::Pods(name.namespace)),

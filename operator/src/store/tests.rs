@@ -1,7 +1,7 @@
 //! What a relist, a deletion or a new owner means.
 
 use countersign_policy::parse;
-use countersign_policy::world::{PodFacts, ServiceFacts};
+use countersign_policy::world::{NamespaceFacts, PodFacts, ServiceFacts};
 use serde_json::json;
 
 use super::*;
@@ -159,4 +159,21 @@ fn a_pod_that_only_restarted_is_no_change() {
         store.take(pod(injected)),
         [Effect::Dependency(Dependency::Pods("shop".into()))]
     );
+}
+
+#[test]
+fn a_namespace_on_its_way_out_is_known_for_one() {
+    let shop = |ending| {
+        Signal::Seen(
+            Source::Namespaces,
+            ObjectName::new("", "shop"),
+            Box::new(Fact::Namespace(NamespaceFacts::default(), ending)),
+        )
+    };
+    let mut store = after([shop(false)]);
+    assert!(!store.ends("shop"));
+    assert_eq!(store.take(shop(true)), [], "its policies protect as before");
+    assert!(store.ends("shop"));
+    store.take(Signal::Gone(Source::Namespaces, ObjectName::new("", "shop"), None));
+    assert!(!store.ends("shop"));
 }
