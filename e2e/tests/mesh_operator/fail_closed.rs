@@ -1,5 +1,7 @@
 //! Whatever a policy depends on breaks, with requests under way: what it refused stays refused.
 
+use std::time::Duration;
+
 use e2e::Request;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -7,6 +9,9 @@ use serde_json::{Value, json};
 use crate::release::Release;
 use crate::shop::{Idp, Shop};
 use crate::traffic::{Probe, Traffic};
+
+/// How long each state is watched.
+const DWELL: Duration = Duration::from_secs(1);
 
 /// A policy that admits `orders` to one path by its certificate, and a client to another by its token.
 pub fn spec(idp: &Idp) -> Value {
@@ -106,12 +111,14 @@ impl Case<'_> {
         if reason != "PartiallyProgrammed" {
             until_both(self.shop, self.idp, false).await;
         }
+        tokio::time::sleep(DWELL).await;
     }
 
     async fn mended(&self, what: &str) {
         self.traffic.phase(&format!("{what}, mended"));
         self.shop.until_ready("api", "True", "Enforcing").await;
         until_both(self.shop, self.idp, true).await;
+        tokio::time::sleep(DWELL).await;
         self.traffic.check();
     }
 }

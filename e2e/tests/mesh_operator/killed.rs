@@ -8,7 +8,7 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::fail_closed::{opens_when_deleted, spec, traffic, until_both};
-use crate::release::{ACCOUNT, Release, processes};
+use crate::release::{ACCOUNT, Release, kill_all, processes};
 use crate::shop::{Idp, Shop};
 
 const ROUNDS: u32 = 50;
@@ -82,7 +82,7 @@ async fn killed_at_any_moment_the_operator_opens_nothing() {
             // At any moment of a start.
             dice.pause(700).await;
         }
-        killed = shop.release.kill();
+        killed = kill_all();
         assert!(!killed.is_empty());
         change(&mut dice).await;
     }

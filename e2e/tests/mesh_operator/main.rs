@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "test code: a panic is how a test fails"
 )]
 
@@ -15,6 +16,7 @@ mod dry_run;
 mod fail_closed;
 mod first_policy;
 mod gateway;
+mod keys;
 mod killed;
 mod meshed;
 mod rate_limit;

@@ -116,16 +116,6 @@ impl Release {
             .unwrap();
     }
 
-    /// Ends every process of the operator at once, as if the node had lost power. Returns which they were.
-    pub fn kill(&self) -> Vec<i32> {
-        let processes = processes();
-        for process in &processes {
-            // It may have ended by itself.
-            let _ = kill(Pid::from_raw(*process), Signal::SIGKILL);
-        }
-        processes
-    }
-
     /// Ends the test.
     pub fn done(self) {
         self.check_rights();
@@ -186,6 +176,16 @@ pub fn processes() -> Vec<i32> {
         }
     }
     found
+}
+
+/// Ends every process of the operator at once, as if the node had lost power. Returns which they were.
+pub fn kill_all() -> Vec<i32> {
+    let processes = processes();
+    for process in &processes {
+        // It may have ended by itself.
+        let _ = kill(Pid::from_raw(*process), Signal::SIGKILL);
+    }
+    processes
 }
 
 /// What the kernel says of a process, by name.

@@ -66,28 +66,25 @@ impl Traffic {
 
     /// Says what happens from now on, for the record.
     pub fn phase(&self, phase: &str) {
-        println!("{:>4} ms: {phase}", self.since.elapsed().as_millis());
+        println!("{:>6} ms: {phase}", self.since.elapsed().as_millis());
         phase.clone_into(&mut self.record.lock().unwrap().phase);
         self.check();
     }
 
     /// Fails if a request was admitted that must not be.
     pub fn check(&self) {
-        let record = self.record.lock().unwrap();
-        assert!(record.wrongs.is_empty(), "admitted:\n{}", record.wrongs.join("\n"));
+        let wrongs = self.record.lock().unwrap().wrongs.join("\n");
+        assert_eq!(wrongs, "", "admitted");
     }
 
     /// Checks it for the last time, and that each probe was sent often enough to mean something.
     pub fn end(self, least: usize) {
         self.check();
-        let record = self.record.lock().unwrap();
-        for (what, (admitted, refused)) in &record.counts {
+        let counts = std::mem::take(&mut self.record.lock().unwrap().counts);
+        for (what, (admitted, refused)) in counts {
             println!("{what}: {admitted} admitted, {refused} refused");
-            assert!(
-                admitted + refused >= least,
-                "{what} was sent only {} times",
-                admitted + refused
-            );
+            let sent = admitted + refused;
+            assert!(sent >= least, "{what} was sent only {sent} times");
         }
     }
 }
