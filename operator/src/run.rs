@@ -83,7 +83,11 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let mut watches = start_watches(&client, &metrics, to, &stop).await;
     let resign = CancellationToken::new();
     let election = tokio::spawn(elector.run(resign.clone()));
-    let engine = Engine::new(MeshSettings { trust_domain }, tools, ready);
+    let mesh = MeshSettings {
+        trust_domain,
+        root_namespace: settings.root_namespace.clone(),
+    };
+    let engine = Engine::new(mesh, tools, ready);
 
     let result = tokio::select! {
         () = engine.run(signals, leadership, stop.clone()) => Ok(()),

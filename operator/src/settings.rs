@@ -11,6 +11,9 @@ pub struct Settings {
     /// The trust domain of the mesh's identities, as in Istio's mesh configuration.
     #[arg(long, env = "TRUST_DOMAIN", default_value = "cluster.local")]
     pub trust_domain: String,
+    /// The mesh's root namespace, as in Istio's mesh configuration.
+    #[arg(long, env = "ROOT_NAMESPACE", default_value = "istio-system")]
+    pub root_namespace: String,
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,

@@ -14,7 +14,7 @@ use crate::world::{Dependency, MeshSettings, ObjectName, World};
 pub struct Evaluation {
     /// The objects that should exist, in the order in which to write them.
     pub desired: Vec<Object>,
-    /// Whether objects that only refuse (all roles but `Allow`) stay although they are no longer desired: the policy is not
+    /// Whether objects that only refuse (see [`Role::refuses`](crate::object::Role::refuses)) stay although they are no longer desired: the policy is not
     /// accepted, and keeps refusing what it refused.
     pub keep_refusals: bool,
     /// What the status says.
@@ -55,7 +55,7 @@ pub fn evaluate(name: &ObjectName, world: &impl World, mesh: &MeshSettings) -> O
 
 /// Pods that the policy covers and that are not in the mesh: nothing refuses a request to them.
 fn unguarded<W: World>(name: &ObjectName, points: &[Point], lookup: &mut Lookup<'_, W>) -> Vec<String> {
-    let selectors: Vec<_> = points.iter().filter_map(Point::pods).collect();
+    let selectors: Vec<_> = points.iter().filter_map(Point::pods_behind).collect();
     if selectors.is_empty() {
         return Vec::new();
     }

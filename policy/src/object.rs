@@ -112,9 +112,13 @@ impl Role {
         }
     }
 
-    /// Whether objects of this role can only refuse, so that one too many opens nothing.
+    /// Whether objects of this role can only refuse, so that one too many opens nothing. What verifies tokens does not: its
+    /// keys count for every policy on the workload, and old ones would go on counting.
     pub fn refuses(self) -> bool {
-        self != Self::Allow
+        match self {
+            Self::Deny | Self::Transport | Self::Guard => true,
+            Self::Tokens | Self::Allow => false,
+        }
     }
 
     /// The role that a label's value stands for.

@@ -245,6 +245,16 @@ fn find_issuers<'a, W: World>(
             let message = format!("TokenIssuer `{name}` has no keys yet; see its conditions");
             return Err((Reason::IssuerNotReady, problem(message)));
         }
+        if let Some(twin) = issuers
+            .iter()
+            .find(|(_, other): &(&&str, &&Issuer)| other.id == issuer.id)
+            .map(|(twin, _)| *twin)
+            && twin != name
+        {
+            let message =
+                format!("TokenIssuer `{name}` is the same issuer as `{twin}`, with keys of its own; name one of them");
+            return Err((Reason::Conflicted, problem(message)));
+        }
         issuers.insert(name, issuer);
     }
     Ok(issuers)

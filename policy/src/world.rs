@@ -117,6 +117,15 @@ pub struct PodFacts {
     pub in_mesh: bool,
 }
 
+impl PodFacts {
+    /// Whether it is the proxy of a gateway, by the labels that Istio gives those.
+    pub fn is_gateway(&self) -> bool {
+        let classic = |value: &String| matches!(value.as_str(), "ingressgateway" | "egressgateway");
+        self.labels.contains_key("gateway.networking.k8s.io/gateway-name")
+            || self.labels.get("istio").is_some_and(classic)
+    }
+}
+
 /// The cluster, as far as policies are concerned. Lookups cost the same however many objects there are.
 pub trait World {
     /// A Namespace.
@@ -144,6 +153,8 @@ pub trait World {
 pub struct MeshSettings {
     /// The trust domain of the mesh's identities, as in `MeshConfig.trustDomain`.
     pub trust_domain: countersign_identity::TrustDomain,
+    /// The mesh's root namespace, as in `MeshConfig.rootNamespace`: what selects Pods there selects them everywhere.
+    pub root_namespace: String,
 }
 
 /// A [`World`] that holds everything in maps: for tests, and as the operator's store.

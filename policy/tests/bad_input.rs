@@ -77,7 +77,7 @@ proptest! {
         }
         let mut world = MapWorld::default();
         world.policies.insert(name.clone(), parsed);
-        let mesh = MeshSettings { trust_domain: "cluster.local".parse().unwrap() };
+        let mesh = MeshSettings { trust_domain: "cluster.local".parse().unwrap(), root_namespace: "istio-system".to_owned() };
         prop_assert!(evaluate(&name, &world, &mesh).is_some());
     }
 

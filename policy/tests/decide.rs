@@ -49,6 +49,7 @@ fn shop(spec: &Value) -> Shop {
         .insert(payments.clone(), parse::policy(payments.clone(), spec));
     let mesh = MeshSettings {
         trust_domain: "cluster.local".parse().unwrap(),
+        root_namespace: "istio-system".to_owned(),
     };
     let resolved = resolve_policy(&payments, &world, &mesh).unwrap().unwrap();
     Shop { key, resolved }

@@ -118,6 +118,7 @@ fn render(input: &str) -> String {
     }
     let mesh = MeshSettings {
         trust_domain: "cluster.local".parse().unwrap(),
+        root_namespace: "istio-system".to_owned(),
     };
     let mut output = String::new();
     for name in world.policies.keys() {

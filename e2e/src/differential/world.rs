@@ -150,5 +150,6 @@ impl Scenario {
 fn mesh() -> MeshSettings {
     MeshSettings {
         trust_domain: TRUST_DOMAIN.parse().expect("a trust domain"),
+        root_namespace: "istio-system".to_owned(),
     }
 }

@@ -7,10 +7,10 @@ use regex::Regex;
 use crate::model::PathPattern;
 
 /// What makes a normalised path ambiguous: a doubled slash, a semicolon, an encoded separator (`/`, `\`, `;`, `%`), an
-/// encoded control character, bytes that are never UTF-8 (overlong forms among them), or an escape that is none.
+/// encoded control character, dot segments and backslashes (which normalisation leaves none of, where it is on), bytes that are never UTF-8 (overlong forms among them), or an escape that is none.
 ///
 /// The guard in front of each enforcer refuses by the same expression, which matches the path as a whole.
-pub const AMBIGUOUS: &str = r"(?i).*(?://|;|%(?:2f|5c|3b|25|[01][0-9a-f]|7f|c[01]|f[5-9a-f]|e0%[89]|f0%8)|%(?:[^0-9a-f]|[0-9a-f][^0-9a-f]|.?$)).*";
+pub const AMBIGUOUS: &str = r"(?i).*(?://|;|\\|/\.{1,2}(?:/|$)|%(?:2e|2f|5c|3b|25|[01][0-9a-f]|7f|c[01]|f[5-9a-f]|e0%[89]|f0%8)|%(?:[^0-9a-f]|[0-9a-f][^0-9a-f]|.?$)).*";
 
 /// Characters that a segment may hold for a template's variable to stand for it.
 const SEGMENT_PUNCTUATION: &str = "-._~%!$&'()*+,;:@=";

@@ -7,7 +7,7 @@ use countersign_crds::api_auth_policy::{JwtCredential, Selector, TargetRef};
 use serde_json::Value;
 
 use super::{Problem, fields, rules, wire};
-use crate::model::{Header, Mode, Policy, Target, TokenSource};
+use crate::model::{Header, Mode, Policy, Sensitivity, Target, TokenSource};
 use crate::world::ObjectName;
 
 /// The group of the Gateway API's kinds.
@@ -22,6 +22,9 @@ pub struct ParsedPolicy {
     pub targets: Vec<Target>,
     /// Its mode. One that cannot be read enforces.
     pub mode: Mode,
+    /// The sensitivity that it declares. One that cannot be read is the strictest: a policy that is wrong elsewhere still
+    /// holds the others on its target to it.
+    pub sensitivity: Sensitivity,
     /// The policy, or all that is wrong with it.
     pub policy: Result<Policy, Vec<Problem>>,
 }
@@ -33,11 +36,16 @@ pub fn policy(name: ObjectName, spec: &Value) -> ParsedPolicy {
         .get("mode")
         .and_then(|mode| serde_json::from_value(mode.clone()).ok())
         .unwrap_or_default();
+    let sensitivity = match spec.get("sensitivity") {
+        None => Sensitivity::default(),
+        Some(text) => serde_json::from_value(text.clone()).unwrap_or(Sensitivity::Critical),
+    };
     let policy = read(name.clone(), spec, targets.clone(), problems);
     ParsedPolicy {
         name,
         targets,
         mode,
+        sensitivity,
         policy,
     }
 }

@@ -35,6 +35,8 @@ pub enum Attachment {
         pods: BTreeMap<String, String>,
         /// The waypoint's own identity.
         identity: SpiffeId,
+        /// Whether it is in another namespace.
+        shared: bool,
     },
     /// A Gateway.
     Gateway(String),
@@ -61,14 +63,23 @@ impl Point {
         }
     }
 
+    /// The labels of the Pods behind it, also where it is enforced before them.
+    pub(crate) fn pods_behind(&self) -> Option<&BTreeMap<String, String>> {
+        match &self.attachment {
+            Attachment::Pods(labels) | Attachment::Waypoint { pods: labels, .. } => Some(labels),
+            _ => None,
+        }
+    }
+
     /// Whether some request could pass both this point and another.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        use Attachment::{Gateway, Hosts, Pods, Waypoint};
-        match (&self.attachment, &other.attachment) {
-            (Pods(one), Pods(two)) => one
+        use Attachment::{Gateway, Hosts};
+        if let (Some(one), Some(two)) = (self.pods_behind(), other.pods_behind()) {
+            return one
                 .iter()
-                .all(|(label, value)| two.get(label).is_none_or(|same| same == value)),
-            (Waypoint { service: one, .. }, Waypoint { service: two, .. }) => one == two,
+                .all(|(label, value)| two.get(label).is_none_or(|same| same == value));
+        }
+        match (&self.attachment, &other.attachment) {
             (Gateway(one) | Hosts { gateway: one, .. }, Gateway(two) | Hosts { gateway: two, .. }) => one == two,
             _ => false,
         }
@@ -98,7 +109,38 @@ pub(super) fn resolve<W: World>(
     }
     points.sort();
     points.dedup();
+    if namespace == lookup.mesh.root_namespace && points.iter().any(|point| point.pods_behind().is_some()) {
+        // What selects Pods there selects them in every namespace: a deny would too.
+        points.retain(|point| point.pods_behind().is_none());
+        let message = format!(
+            "in {namespace}, Istio's root namespace, a selector covers the Pods of every namespace; target a Gateway"
+        );
+        unresolved.get_or_insert((Reason::TargetNotSupported, Problem::new("metadata.namespace", message)));
+    }
+    if let Some(pod) = gateway_pod(namespace, &points, lookup) {
+        let message = format!("it covers Pod `{pod}`, which is a gateway's; target the Gateway instead");
+        unresolved.get_or_insert((Reason::TargetNotSupported, Problem::new("spec", message)));
+    }
     (points, unresolved)
+}
+
+/// A gateway's Pod among those that points cover. A gateway takes other guards than a sidecar, and callers from outside.
+fn gateway_pod<W: World>(namespace: &str, points: &[Point], lookup: &mut Lookup<'_, W>) -> Option<String> {
+    let selectors: Vec<_> = points.iter().filter_map(Point::pods_behind).collect();
+    if selectors.is_empty() {
+        return None;
+    }
+    lookup.seen.insert(Dependency::Pods(namespace.to_owned()));
+    let covered = |labels: &BTreeMap<String, String>| {
+        selectors
+            .iter()
+            .any(|selector| selector.iter().all(|(label, value)| labels.get(label) == Some(value)))
+    };
+    let pods = lookup.world.pods(namespace);
+    let gateway = pods
+        .into_iter()
+        .find(|(_, pod)| pod.is_gateway() && covered(&pod.labels));
+    gateway.map(|(name, _)| name.to_owned())
 }
 
 fn resolve_one<W: World>(
@@ -128,6 +170,11 @@ fn resolve_one<W: World>(
             let object = ObjectName::new(namespace, name);
             lookup.seen.insert(Dependency::Service(object.clone()));
             let service = lookup.world.service(&object).ok_or_else(|| missing("Service", name))?;
+            if service.selector.is_empty() {
+                let message =
+                    format!("Service `{name}` selects no Pods, so there is no workload to protect; use selector");
+                return Err((Reason::TargetNotSupported, message));
+            }
             let waypoint = service.waypoint.as_ref().or(facts.waypoint.as_ref());
             if let Some(waypoint) = waypoint.filter(|waypoint| facts.ambient && waypoint.name != "none") {
                 let home = waypoint.namespace.as_deref().unwrap_or(namespace);
@@ -140,20 +187,17 @@ fn resolve_one<W: World>(
                         )
                     })?;
                 let pods = service.selector.clone();
+                let shared = home != namespace;
                 let attachment = Attachment::Waypoint {
                     service: name.clone(),
                     pods,
                     identity,
+                    shared,
                 };
                 return Ok(vec![Point {
                     enforcer: Enforcer::IstioWaypoint,
                     attachment,
                 }]);
-            }
-            if service.selector.is_empty() {
-                let message =
-                    format!("Service `{name}` selects no Pods, so there is no workload to protect; use selector");
-                return Err((Reason::TargetNotSupported, message));
             }
             Ok(vec![Point {
                 enforcer: workload,
@@ -161,16 +205,7 @@ fn resolve_one<W: World>(
             }])
         }
         Target::Gateway(name) => {
-            let object = ObjectName::new(namespace, name);
-            lookup.seen.insert(Dependency::Gateway(object.clone()));
-            let gateway = lookup.world.gateway(&object).ok_or_else(|| missing("Gateway", name))?;
-            if gateway.class != ISTIO_GATEWAY_CLASS {
-                let message = format!(
-                    "Gateway `{name}` is of class `{}`; only Gateways of class `{ISTIO_GATEWAY_CLASS}` can be protected yet",
-                    gateway.class
-                );
-                return Err((Reason::TargetNotSupported, message));
-            }
+            check_gateway(namespace, name, lookup)?;
             Ok(vec![Point {
                 enforcer: Enforcer::IstioGateway,
                 attachment: Attachment::Gateway(name.clone()),
@@ -190,6 +225,9 @@ fn resolve_one<W: World>(
                 );
                 return Err((Reason::TargetNotSupported, message));
             }
+            for gateway in &route.gateways {
+                check_gateway(namespace, gateway, lookup)?;
+            }
             Ok(route
                 .gateways
                 .iter()
@@ -197,6 +235,25 @@ fn resolve_one<W: World>(
                 .collect())
         }
     }
+}
+
+/// Whether a Gateway is there, and is one that Istio runs.
+fn check_gateway<W: World>(namespace: &str, name: &str, lookup: &mut Lookup<'_, W>) -> Result<(), (Reason, String)> {
+    let object = ObjectName::new(namespace, name);
+    lookup.seen.insert(Dependency::Gateway(object.clone()));
+    let Some(gateway) = lookup.world.gateway(&object) else {
+        let message =
+            format!("Gateway `{name}` does not exist in namespace {namespace}; create it, or name one that does");
+        return Err((Reason::TargetNotFound, message));
+    };
+    if gateway.class != ISTIO_GATEWAY_CLASS {
+        let message = format!(
+            "Gateway `{name}` is of class `{}`; only Gateways of class `{ISTIO_GATEWAY_CLASS}` can be protected yet",
+            gateway.class
+        );
+        return Err((Reason::TargetNotSupported, message));
+    }
+    Ok(())
 }
 
 fn hosts(gateway: &str, hosts: &[String]) -> Point {

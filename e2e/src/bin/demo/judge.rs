@@ -43,6 +43,7 @@ impl Judge {
         }
         let mesh = MeshSettings {
             trust_domain: "cluster.local".parse()?,
+            root_namespace: "istio-system".to_owned(),
         };
         Ok(Self { store, mesh })
     }

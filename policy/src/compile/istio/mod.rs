@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::Mode;
 use crate::object::{Kind, Object, Role};
-use crate::resolve::{Attachment, Point, Resolved, ResolvedRule};
+use crate::resolve::{Attachment, PeerDemand, Point, Resolved, ResolvedRule};
 use crate::world::ObjectName;
 
 /// The annotation that makes an `AuthorizationPolicy` record what it would do, and do nothing.
@@ -75,6 +75,9 @@ fn objects_at(resolved: &Resolved, point: &Point, native: &[&ResolvedRule]) -> V
     let allow = authorization::spec(resolved, point, native);
     objects.extend(allow.map(|spec| at.object(Kind::AuthorizationPolicy, Role::Allow, spec)));
     if resolved.policy.mode == Mode::DryRun {
+        if point.enforcer == Enforcer::IstioZtunnel {
+            return Vec::new();
+        }
         for object in &mut objects {
             object
                 .annotations
@@ -136,7 +139,18 @@ fn obstacle(resolved: &Resolved, rule: &ResolvedRule, point: &Point) -> Option<&
             "an Istio gateway attaches rules to a Gateway, not to an HTTPRoute: requests to the route's hosts are refused; \
              target the Gateway instead",
         ),
+        (Enforcer::IstioGateway, _) if rule.grants.iter().any(|grant| grant.peer != PeerDemand::None) => Some(
+            "at a gateway a client certificate may be signed by any authority that the listener trusts, so it is not taken for a \
+             workload's identity; ask for a token there, and for the workload behind the gateway",
+        ),
         (Enforcer::IstioSidecar | Enforcer::IstioGateway, _) => None,
+        (Enforcer::IstioZtunnel, _) if resolved.policy.mode == Mode::DryRun => {
+            Some("ztunnel records nothing in dry run; use a waypoint or sidecars")
+        }
+        (Enforcer::IstioWaypoint, Attachment::Waypoint { shared: true, .. }) => Some(
+            "the waypoint is in another namespace, so that other namespaces can reach these Pods through it; use a waypoint of \
+             this namespace",
+        ),
         (Enforcer::IstioWaypoint, _) if tokens => Some(
             "a waypoint takes no guard against tokens without expiry, so the policy's tokens cannot be held to it; use sidecars, \
              or a policy without jwt",
@@ -161,10 +175,10 @@ fn deny_spec(point: &Point) -> Value {
     let Attachment::Hosts { hosts, .. } = &point.attachment else {
         return attach(point, json!({ "action": "ALLOW" }));
     };
-    let operation = if hosts.is_empty() {
+    // A Host header may carry a port, for which a wildcard host leaves no place: then the whole Gateway refuses.
+    let operation = if hosts.is_empty() || hosts.iter().any(|host| host.starts_with('*')) {
         json!({ "paths": ["/*"] })
     } else {
-        // A Host header may carry a port.
         json!({ "hosts": hosts.iter().flat_map(|host| [host.clone(), format!("{host}:*")]).collect::<Vec<_>>() })
     };
     attach(
@@ -205,14 +219,14 @@ fn at<'a>(policy: &'a ObjectName, point: &Point) -> At<'a> {
         Attachment::Hosts { hosts, .. } => hosts.as_slice(),
         _ => &[],
     };
-    let digest = Sha256::digest(attach(point, json!({ "hosts": hosts })).to_string());
+    let digest = Sha256::digest(json!([policy.name, attach(point, json!({ "hosts": hosts }))]).to_string());
     let start = digest
         .iter()
-        .take(4)
+        .take(8)
         .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     At {
         policy,
-        suffix: format!("{start:08x}"),
+        suffix: format!("{start:016x}"),
     }
 }
 
@@ -221,6 +235,7 @@ impl At<'_> {
         let prefix = format!("countersign-{}-", role.as_str());
         let room = MAX_NAME - prefix.len() - self.suffix.len() - 1;
         let policy: String = self.policy.name.chars().take(room).collect();
+        let policy = policy.trim_end_matches(['.', '-']);
         let name = ObjectName::new(&self.policy.namespace, format!("{prefix}{}-{}", policy, self.suffix));
         Object {
             kind,
