@@ -7,10 +7,11 @@
 //! ```
 //!
 //! [`engine`] is the one loop that owns all state. [`watch`] turns objects into facts; [`plan`] compares what an
-//! evaluation asks for with what is there; [`work`] makes the calls, [`api`] being the only writer. Only the replica
+//! evaluation asks for with what is there; [`apply`] knows the order; [`work`] makes the calls, [`api`] being the only writer. Only the replica
 //! that holds the [`lease`] writes.
 
 pub mod api;
+pub mod apply;
 pub mod client;
 pub mod clock;
 pub mod digest;

@@ -4,7 +4,7 @@ use countersign_policy::object::{Kind, Object, Owner, Role};
 use countersign_policy::world::ObjectName;
 use serde_json::Value;
 
-use crate::digest::{Digest, digest};
+use crate::digest::{Digest, digest, digest_of};
 use crate::fact::Observed;
 
 /// One write.
@@ -39,13 +39,13 @@ impl Plan {
         self.writes.is_empty() && self.prunes.is_empty()
     }
 
-    /// What admits, where it is replaced together with what it relies on. Objects are written one by one, so that the old
-    /// rules would meet the new guard, and admit what neither the old policy nor the new one does. These are to be
-    /// [`narrowed`] before anything else is written.
+    /// What admits and changes together with anything else. Objects are written one by one, so that the old rules would
+    /// meet the new guard, and admit what neither the old policy nor the new one does; and if another write fails, they
+    /// would hold for as long as it does. These are to be [`narrowed`] before anything else but a deny is written.
     pub fn to_be_narrowed(&self) -> impl Iterator<Item = &Write> {
-        let relied_on = self.replaces(Role::Guard) || self.replaces(Role::Tokens);
+        let several = self.writes.len() > 1;
         let allows = self.writes.iter().filter(|write| write.role == Role::Allow);
-        allows.filter(move |write| relied_on && write.replaces.is_some())
+        allows.filter(move |write| several && write.replaces.is_some())
     }
 
     /// Whether both how tokens are guarded and where they are read from change. In between, no token is to be relied on.
@@ -63,7 +63,10 @@ impl Plan {
 pub fn narrowed(plan: &Plan, write: &Write, stored: &Value, owner_uid: &str) -> Option<Write> {
     let rules = |object: &Value| object["spec"]["rules"].as_array().cloned().unwrap_or_default();
     let (before, after) = (rules(stored), rules(&write.manifest));
-    let stays = |rule: &&Value| after.contains(rule) && !(plan.tokens_in_doubt() && rule.get("when").is_some());
+    // What was not in force as it is to be (a dry run) may have admitted nothing: none of its rules stays.
+    let in_force = apart_from_rules(stored, owner_uid) == apart_from_rules(&write.manifest, owner_uid);
+    let in_doubt = |rule: &Value| plan.tokens_in_doubt() && rule.get("when").is_some();
+    let stays = |rule: &&Value| in_force && after.contains(rule) && !in_doubt(rule);
     let both: Vec<_> = before.iter().filter(stays).cloned().collect();
     if both.len() == before.len() {
         return None;
@@ -77,8 +80,33 @@ pub fn narrowed(plan: &Plan, write: &Write, stored: &Value, owner_uid: &str) -> 
     })
 }
 
-/// Compares what is desired with what is there.
-pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_refusals: bool, observed: &[Observed]) -> Plan {
+/// The digest of all that gives an object its meaning but for its rules.
+fn apart_from_rules(object: &Value, owner_uid: &str) -> Digest {
+    let mut spec = object["spec"].clone();
+    if let Some(spec) = spec.as_object_mut() {
+        spec.remove("rules");
+    }
+    digest_of(&spec, &object["metadata"], owner_uid)
+}
+
+/// Whether an object admits. One whose role cannot be read may: somebody changed it.
+pub fn admits(object: &Observed) -> bool {
+    object.role.is_none_or(|role| role == Role::Allow)
+}
+
+/// Compares what is desired with what is there. A policy has all its objects in its own namespace: one elsewhere that names
+/// it as its owner is somebody else's.
+pub fn plan(
+    owner: &Owner<'_>,
+    namespace: &str,
+    desired: &[Object],
+    keep_refusals: bool,
+    observed: &[Observed],
+) -> Plan {
+    let observed: Vec<_> = observed
+        .iter()
+        .filter(|there| there.name.namespace == namespace)
+        .collect();
     let write = |object: &Object, always: bool| {
         let manifest = object.manifest(owner);
         let digest = digest(&manifest, owner.uid);
@@ -98,7 +126,7 @@ pub fn plan(owner: &Owner<'_>, desired: &[Object], keep_refusals: bool, observed
         }
     };
     let writes = desired.iter().filter_map(|object| write(object, false)).collect();
-    let unwanted = observed.iter().filter(|there| {
+    let unwanted = observed.iter().copied().filter(|there| {
         let wanted = desired
             .iter()
             .any(|object| there.kind == object.kind && there.name == object.name);
@@ -162,7 +190,7 @@ mod tests {
     fn what_is_as_it_should_be_is_left_alone() {
         let desired = [object(Role::Deny, json!({})), object(Role::Allow, json!({"rules": []}))];
         let there: Vec<_> = desired.iter().map(observed).collect();
-        assert!(plan(&OWNER, &desired, false, &there).is_empty());
+        assert!(plan(&OWNER, "shop", &desired, false, &there).is_empty());
     }
 
     #[test]
@@ -176,7 +204,7 @@ mod tests {
             observed(&object(Role::Allow, json!({"rules": [{}]}))),
             observed(&desired[1]),
         ];
-        let plan = plan(&OWNER, &desired, false, &there);
+        let plan = plan(&OWNER, "shop", &desired, false, &there);
         let writes: Vec<_> = plan
             .writes
             .iter()
@@ -194,7 +222,7 @@ mod tests {
         };
         let (before, after): (Vec<_>, Vec<_>) = (objects(before).collect(), objects(after).collect());
         let there: Vec<_> = before.iter().map(observed).collect();
-        let plan = plan(&OWNER, &after, false, &there);
+        let plan = plan(&OWNER, "shop", &after, false, &there);
         let stored = before[2].manifest(&OWNER);
         let mut narrow = plan.to_be_narrowed();
         let write = narrowed(&plan, narrow.next()?, &stored, OWNER.uid)?;
@@ -245,19 +273,42 @@ mod tests {
         strange.role = None;
         let all: Vec<_> = there.into_iter().chain([strange]).collect();
         let roles = |plan: Plan| plan.prunes.into_iter().map(|object| object.role).collect::<Vec<_>>();
-        let reverse = [
-            None,
-            Some(Role::Allow),
-            Some(Role::Tokens),
-            Some(Role::Guard),
-            Some(Role::Transport),
-            Some(Role::Deny),
-        ];
-        assert_eq!(roles(plan(&OWNER, &[], false, &all)), reverse);
+        let last_first = Role::ALL.into_iter().rev().map(Some);
+        let reverse: Vec<_> = [None].into_iter().chain(last_first).collect();
+        assert_eq!(roles(plan(&OWNER, "shop", &[], false, &all)), reverse);
+        let opening: Vec<_> = reverse
+            .into_iter()
+            .filter(|role| !role.is_some_and(Role::refuses))
+            .collect();
         assert_eq!(
-            roles(plan(&OWNER, &[], true, &all)),
-            reverse[..2],
+            roles(plan(&OWNER, "shop", &[], true, &all)),
+            opening,
             "a policy that is not accepted keeps refusing what it refused"
         );
+    }
+
+    #[test]
+    fn what_names_the_policy_in_another_namespace_is_not_its() {
+        let desired = [object(Role::Deny, json!({}))];
+        let mut elsewhere = [observed(&desired[0]), observed(&object(Role::Allow, json!({})))];
+        for object in &mut elsewhere {
+            object.name.namespace = "bank".to_owned();
+        }
+        let plan = plan(&OWNER, "shop", &desired, false, &elsewhere);
+        assert!(plan.prunes.is_empty());
+        let writes: Vec<_> = plan.writes.iter().map(|write| write.replaces.as_deref()).collect();
+        assert_eq!(writes, [None]);
+    }
+
+    #[test]
+    fn rules_that_were_not_in_force_are_not_put_in_force_before_their_guard() {
+        let allow = object(Role::Allow, json!({ "rules": ["x"] }));
+        let mut dry = allow.clone();
+        dry.annotations.insert("istio.io/dry-run".to_owned(), "true".to_owned());
+        let desired = [object(Role::Guard, json!({})), allow];
+        let plan = plan(&OWNER, "shop", &desired, false, &[observed(&dry)]);
+        let write = plan.to_be_narrowed().next().expect("it is not as it is to be");
+        let narrowed = narrowed(&plan, write, &dry.manifest(&OWNER), OWNER.uid).expect("it has a rule");
+        assert_eq!(narrowed.manifest["spec"]["rules"], json!([]));
     }
 }

@@ -9,17 +9,18 @@ use countersign_policy::parse::ParsedIssuer;
 use countersign_policy::report::Report;
 use countersign_policy::world::ObjectName;
 use k8s_openapi::api::core::v1::ObjectReference;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{debug, info, warn};
 
 use crate::api::{WriteError, Writer, not_installed};
+use crate::apply::{Cluster, apply};
 use crate::clock;
 use crate::events::{Recorder, ready};
 use crate::fact::{self, Fact, Meta, Observed};
 use crate::jwks::{Fetcher, Wanted};
 use crate::kinds::{self, Source, own_api_version};
 use crate::metrics::{Failure, Metrics};
-use crate::plan::{Plan, in_order_of_removal, narrowed};
+use crate::plan::{Plan, Write, in_order_of_removal};
 
 /// What all tasks share.
 #[derive(Clone)]
@@ -66,7 +67,7 @@ pub struct PolicyJob {
     pub report: Report,
     /// What is to be written.
     pub plan: Plan,
-    /// The kinds that the cluster does not serve. Writing stops at the first object of one of them.
+    /// The kinds that the cluster does not serve. Writing an object of one of them fails.
     pub not_served: Vec<Kind>,
     /// Its status as it is.
     pub previous: ApiAuthPolicyStatus,
@@ -78,7 +79,11 @@ impl PolicyJob {
     /// Writes the policy's objects, then its status.
     pub async fn run(self, tools: Tools) -> Outcome {
         let mut outcome = Outcome::default();
-        let applied = match self.apply(&tools, &mut outcome.changes).await {
+        let calls = Calls {
+            job: &self,
+            tools: &tools,
+        };
+        let applied = match apply(&self.plan, &self.meta.uid, &calls, &mut outcome.changes).await {
             Ok(()) => Applied::Current,
             Err(error) => {
                 let failed = Applied::Failed {
@@ -119,32 +124,44 @@ impl PolicyJob {
         }
         outcome
     }
+}
 
-    async fn apply(&self, tools: &Tools, changes: &mut Vec<Change>) -> Result<(), WriteError> {
-        self.narrow(tools, changes).await?;
-        for write in &self.plan.writes {
-            if self.not_served.contains(&write.kind) {
-                return Err(not_installed(write.kind));
-            }
-            let written = tools.writer.write(write, &self.meta.uid, self.retry).await?;
-            debug!(policy = %self.name, kind = write.kind.name(), object = %write.name, "wrote");
-            changes.push(Change::Wrote(written));
+/// The cluster, for one policy.
+struct Calls<'a> {
+    job: &'a PolicyJob,
+    tools: &'a Tools,
+}
+
+impl Cluster for Calls<'_> {
+    async fn write(&self, write: &Write) -> Result<Observed, WriteError> {
+        let job = self.job;
+        if job.not_served.contains(&write.kind) {
+            return Err(not_installed(write.kind));
         }
-        prune(tools, &self.plan.prunes, changes).await
+        let written = self.tools.writer.write(write, &job.meta.uid, job.retry).await?;
+        debug!(policy = %job.name, kind = write.kind.name(), object = %write.name, "wrote");
+        Ok(written)
     }
 
-    /// Takes out what the policy no longer admits before what it relied on goes.
-    async fn narrow(&self, tools: &Tools, changes: &mut Vec<Change>) -> Result<(), WriteError> {
-        for write in self.plan.to_be_narrowed() {
-            let api = tools.writer.dynamic(&kinds::owned(write.kind), &write.name);
-            let stored = tools.writer.read(&api, &write.name.name, write.kind.name()).await?;
-            let Some(stored) = stored else { continue };
-            if let Some(narrowed) = narrowed(&self.plan, write, &stored.data, &self.meta.uid) {
-                let written = tools.writer.write(&narrowed, &self.meta.uid, self.retry).await?;
-                debug!(policy = %self.name, object = %write.name, "narrowed");
-                changes.push(Change::Wrote(written));
-            }
-        }
+    async fn stored(&self, write: &Write) -> Result<Option<Value>, WriteError> {
+        let writer = &self.tools.writer;
+        let api = writer.dynamic(&kinds::owned(write.kind), &write.name);
+        let stored = writer.read(&api, &write.name.name, write.kind.name()).await?;
+        Ok(stored.map(|stored| {
+            json!({
+                "metadata": {
+                    "labels": stored.metadata.labels,
+                    "annotations": stored.metadata.annotations,
+                    "ownerReferences": stored.metadata.owner_references,
+                },
+                "spec": stored.data["spec"],
+            })
+        }))
+    }
+
+    async fn delete(&self, object: &Observed) -> Result<(), WriteError> {
+        self.tools.writer.delete(object).await?;
+        debug!(kind = object.kind.name(), object = %object.name, "deleted what is no longer wanted");
         Ok(())
     }
 }

@@ -48,7 +48,13 @@ impl Engine {
             uid: &tracked.meta.uid,
         };
         let observed = self.store.owned.of(&tracked.meta.uid);
-        let plan = plan(&owner, &evaluation.desired, evaluation.keep_refusals, observed);
+        let plan = plan(
+            &owner,
+            &name.namespace,
+            &evaluation.desired,
+            evaluation.keep_refusals,
+            observed,
+        );
         if plan.is_empty() && settled(tracked, &evaluation.report) {
             return None;
         }
