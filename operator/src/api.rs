@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use countersign_policy::object::{Kind, POLICY_UID_LABEL};
 use countersign_policy::world::ObjectName;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -258,6 +258,21 @@ impl Writer {
             .await
             .map_err(|_| WriteError::Unreachable(NO_ANSWER.to_owned()))?;
         found.map_err(|error| Answer::of(error).into_error(format!("to read {kind} {name}")))
+    }
+
+    /// The uids of all objects of a kind in a namespace.
+    pub async fn uids(&self, resource: &ApiResource, namespace: &str) -> Result<Vec<String>, WriteError> {
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, resource);
+        let found = timeout(CALL_LIMIT, api.list_metadata(&ListParams::default()))
+            .await
+            .map_err(|_| WriteError::Unreachable(NO_ANSWER.to_owned()))?;
+        let what = || format!("to list {} in {namespace}", resource.kind);
+        let found = found.map_err(|error| Answer::of(error).into_error(what()))?;
+        Ok(found
+            .items
+            .into_iter()
+            .filter_map(|object| object.metadata.uid)
+            .collect())
     }
 
     /// The objects of a kind in the namespace of one of them.

@@ -135,6 +135,7 @@ impl Engine {
     fn take(&mut self, signal: Signal) {
         let barrier = matches!(signal, Signal::Listed(_) | Signal::NotServed(_));
         let effects = self.store.take(signal);
+        self.forget_gone();
         self.follow_up(effects);
         if barrier {
             let complete = self.store.complete();
@@ -145,6 +146,13 @@ impl Engine {
                 self.activate();
             }
             self.gauges();
+        }
+    }
+
+    /// What is gone is only to be remembered while a task may tell of it as it was.
+    fn forget_gone(&mut self) {
+        if self.running.is_empty() {
+            self.store.forget_gone();
         }
     }
 

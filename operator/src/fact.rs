@@ -192,10 +192,21 @@ fn namespace(meta: &ObjectMeta) -> NamespaceFacts {
 
 fn pod(meta: &ObjectMeta) -> PodFacts {
     let annotation = |key: &str| meta.annotations.as_ref().and_then(|annotations| annotations.get(key));
+    let is = |key: &str, value: &str| annotation(key).is_some_and(|is| is == value);
+    // Istio's own ports, which its injector excludes by itself, are no service's.
+    let excluded = annotation("traffic.sidecar.istio.io/excludeInboundPorts")
+        .into_iter()
+        .flat_map(|ports| ports.split(','))
+        .map(str::trim)
+        .any(|port| !matches!(port, "" | "15020" | "15021" | "15090"));
+    let included = annotation("traffic.sidecar.istio.io/includeInboundPorts");
+    let bypassed =
+        excluded || included.is_some_and(|ports| ports != "*") || is("sidecar.istio.io/interceptionMode", "NONE");
     PodFacts {
         labels: meta.labels.clone().unwrap_or_default(),
-        in_mesh: annotation("sidecar.istio.io/status").is_some()
-            || annotation("ambient.istio.io/redirection").is_some_and(|value| value == "enabled"),
+        // A sidecar that some connections do not go through guards nothing for sure.
+        in_mesh: annotation("sidecar.istio.io/status").is_some() && !bypassed
+            || is("ambient.istio.io/redirection", "enabled") && !is("ambient.istio.io/bypass-inbound-capture", "true"),
     }
 }
 
@@ -231,5 +242,60 @@ fn service(object: &DynamicObject) -> ServiceFacts {
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect(),
         waypoint: object.metadata.labels.as_ref().and_then(WaypointLabel::read),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none(&[], false)]
+    #[case::sidecar(&[("sidecar.istio.io/status", "{}")], true)]
+    #[case::as_the_injector_leaves_it(&[
+        ("sidecar.istio.io/status", "{}"),
+        ("sidecar.istio.io/interceptionMode", "REDIRECT"),
+        ("traffic.sidecar.istio.io/includeInboundPorts", "*"),
+        ("traffic.sidecar.istio.io/excludeInboundPorts", "15020"),
+    ], true)]
+    #[case::a_port_excluded(&[
+        ("sidecar.istio.io/status", "{}"),
+        ("traffic.sidecar.istio.io/excludeInboundPorts", "15020, 8080"),
+    ], false)]
+    #[case::nothing_excluded(&[
+        ("sidecar.istio.io/status", "{}"),
+        ("traffic.sidecar.istio.io/excludeInboundPorts", ""),
+    ], true)]
+    #[case::some_ports_included(&[
+        ("sidecar.istio.io/status", "{}"),
+        ("traffic.sidecar.istio.io/includeInboundPorts", "80"),
+    ], false)]
+    #[case::no_port_included(&[
+        ("sidecar.istio.io/status", "{}"),
+        ("traffic.sidecar.istio.io/includeInboundPorts", ""),
+    ], false)]
+    #[case::no_interception(&[
+        ("sidecar.istio.io/status", "{}"),
+        ("sidecar.istio.io/interceptionMode", "NONE"),
+    ], false)]
+    #[case::ambient(&[("ambient.istio.io/redirection", "enabled")], true)]
+    #[case::ambient_bypassed(&[
+        ("ambient.istio.io/redirection", "enabled"),
+        ("ambient.istio.io/bypass-inbound-capture", "true"),
+    ], false)]
+    fn a_pod_is_in_the_mesh_if_all_connections_go_through_it(
+        #[case] annotations: &[(&str, &str)],
+        #[case] in_mesh: bool,
+    ) {
+        let annotations = annotations
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let meta = ObjectMeta {
+            annotations: Some(annotations.collect()),
+            ..ObjectMeta::default()
+        };
+        assert_eq!(pod(&meta).in_mesh, in_mesh);
     }
 }

@@ -8,7 +8,7 @@ use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerSt
 use countersign_policy::object::Kind;
 use countersign_policy::world::{Dependency, MapWorld, ObjectName};
 
-use crate::fact::Meta;
+use crate::fact::{Fact, Meta, Observed, Version};
 use crate::kinds::Source;
 use crate::owned::{Owned, Trust};
 use crate::watch::Signal;
@@ -58,6 +58,8 @@ pub struct Store {
     /// The objects of the mesh that Countersign wrote.
     pub owned: Owned,
     uids: HashMap<String, ObjectName>,
+    /// What went since [`Store::forget_gone`], and as of which write.
+    gone: HashMap<(Source, ObjectName), Version>,
     /// Namespaces that are being deleted.
     ending: BTreeSet<String>,
     /// What a list under way has not named yet.
@@ -75,22 +77,26 @@ impl Store {
                     .insert(source, self.names(source).into_iter().collect());
                 Vec::new()
             }
-            Signal::Seen(source, name, fact) => match self.unconfirmed.get_mut(&source) {
-                Some(unconfirmed) => {
-                    unconfirmed.remove(&name);
-                    self.see(name, *fact, Trust::Whatever)
+            Signal::Seen(source, name, fact) => {
+                let trust = match self.unconfirmed.get_mut(&source) {
+                    Some(unconfirmed) => {
+                        unconfirmed.remove(&name);
+                        Trust::Whatever
+                    }
+                    None => Trust::Newer,
+                };
+                if !self.gone.is_empty() {
+                    // Whatever is told of it late is older than this.
+                    self.gone.remove(&(source, name.clone()));
                 }
-                None => self.see(name, *fact, Trust::Newer),
-            },
-            Signal::Gone(source, name, version) => self.forget(source, &name, version),
+                self.see(name, *fact, trust)
+            }
+            Signal::Gone(source, name, version) => self.lose(source, &name, version),
             Signal::Listed(source) => {
                 self.listed.insert(source);
                 let arrived = self.not_served.remove(&source);
                 let vanished = self.unconfirmed.remove(&source).unwrap_or_default();
-                let mut effects: Vec<_> = vanished
-                    .iter()
-                    .flat_map(|name| self.forget(source, name, None))
-                    .collect();
+                let mut effects: Vec<_> = vanished.iter().flat_map(|name| self.lose(source, name, None)).collect();
                 if arrived && matches!(source, Source::Owned(_)) {
                     // What could not be written for want of this kind can be now.
                     effects.extend(self.policies.keys().cloned().map(Effect::Policy));
@@ -108,10 +114,57 @@ impl Store {
                 self.not_served.insert(source);
                 self.names(source)
                     .iter()
-                    .flat_map(|name| self.forget(source, name, None))
+                    .flat_map(|name| self.lose(source, name, None))
                     .collect()
             }
         }
+    }
+
+    /// Takes in an object as a task left it. The watch may have told since that it is gone, and would not tell again: then
+    /// only what was written later counts.
+    pub fn learn(&mut self, name: ObjectName, fact: Fact) -> Vec<Effect> {
+        let (source, version) = match &fact {
+            Fact::Policy(meta, ..) => (Source::Policies, meta.version),
+            Fact::Identity(meta, ..) => (Source::Identities, meta.version),
+            Fact::Issuer(meta, ..) => (Source::Issuers, meta.version),
+            Fact::Owned(observed) => (Source::Owned(observed.kind), observed.version),
+            // Tasks write nothing else.
+            _ => return Vec::new(),
+        };
+        let key = (source, name);
+        if let Some(gone) = self.gone.get(&key)
+            && (gone.is_none() || version <= *gone)
+        {
+            return Vec::new();
+        }
+        self.see(key.1, fact, Trust::Newer)
+    }
+
+    /// Takes in that a task deleted an object.
+    pub fn unlearn(&mut self, deleted: &Observed) -> Vec<Effect> {
+        let key = (deleted.kind, deleted.name.clone());
+        let known = self.owned.get(&key);
+        if known.is_none_or(|known| known.uid != deleted.uid) {
+            // Another one has its name by now.
+            return Vec::new();
+        }
+        let uid = self.owned.forget(&key, None);
+        self.owners_changed(uid)
+    }
+
+    /// No task is under way, so none will tell of what is gone.
+    pub fn forget_gone(&mut self) {
+        self.gone.clear();
+    }
+
+    fn lose(&mut self, source: Source, name: &ObjectName, version: Version) -> Vec<Effect> {
+        if matches!(
+            source,
+            Source::Policies | Source::Identities | Source::Issuers | Source::Owned(_)
+        ) {
+            self.gone.insert((source, name.clone()), version);
+        }
+        self.forget(source, name, version)
     }
 
     /// Whether every kind was read completely once, so that what is not in the store does not exist.

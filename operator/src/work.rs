@@ -1,5 +1,6 @@
 //! What is done for one object, away from the loop: calls to the API server, in their order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
@@ -180,8 +181,8 @@ async fn prune(tools: &Tools, objects: &[Observed], changes: &mut Vec<Change>) -
 /// seen the objects of a new policy before the policy itself, so the API server has the last word.
 pub async fn remove_orphans(tools: Tools, uid: String, objects: Vec<Observed>) -> Outcome {
     let mut outcome = Outcome::default();
-    for policy in objects.iter().filter_map(policy_name) {
-        match policy_exists(&tools, &policy, &uid).await {
+    for place in places(&objects) {
+        match policy_exists(&tools, &place, &uid).await {
             Ok(false) => {}
             Ok(true) => return outcome,
             Err(error) => {
@@ -195,18 +196,39 @@ pub async fn remove_orphans(tools: Tools, uid: String, objects: Vec<Observed>) -
     outcome
 }
 
-fn policy_name(object: &Observed) -> Option<ObjectName> {
-    object
-        .policy
-        .as_ref()
-        .map(|policy| ObjectName::new(object.name.namespace.clone(), policy.clone()))
+/// Where the policy of an object would be.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// It has this name, as the object says.
+    Name(ObjectName),
+    /// It has any name in this namespace: somebody took out of the object which.
+    Namespace(String),
 }
 
-async fn policy_exists(tools: &Tools, name: &ObjectName, uid: &str) -> Result<bool, WriteError> {
+fn places(objects: &[Observed]) -> BTreeSet<Place> {
+    let place = |object: &Observed| {
+        let namespace = object.name.namespace.clone();
+        match &object.policy {
+            Some(policy) => Place::Name(ObjectName::new(namespace, policy.clone())),
+            None => Place::Namespace(namespace),
+        }
+    };
+    objects.iter().map(place).collect()
+}
+
+async fn policy_exists(tools: &Tools, place: &Place, uid: &str) -> Result<bool, WriteError> {
     let resource = Source::Policies.resource();
-    let api = tools.writer.dynamic(&resource, name);
-    let found = tools.writer.read(&api, &name.name, &resource.kind).await?;
-    Ok(found.is_some_and(|policy| policy.metadata.uid.as_deref() == Some(uid)))
+    match place {
+        Place::Name(name) => {
+            let api = tools.writer.dynamic(&resource, name);
+            let found = tools.writer.read(&api, &name.name, &resource.kind).await?;
+            Ok(found.is_some_and(|policy| policy.metadata.uid.as_deref() == Some(uid)))
+        }
+        Place::Namespace(namespace) => {
+            let uids = tools.writer.uids(&resource, namespace).await?;
+            Ok(uids.iter().any(|found| found == uid))
+        }
+    }
 }
 
 /// Writes the status of a `ServiceIdentity`.
@@ -300,5 +322,30 @@ fn reference(source: Source, name: &ObjectName, uid: &str) -> ObjectReference {
         namespace: Some(name.namespace.clone()).filter(|namespace| !namespace.is_empty()),
         uid: Some(uid.to_owned()),
         ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_does_not_say_whose_it_is_is_looked_up_all_the_same() {
+        let object = |policy: Option<&str>| Observed {
+            kind: Kind::EnvoyFilter,
+            name: ObjectName::new("shop", "a"),
+            uid: "1".into(),
+            policy_uid: "u".into(),
+            policy: policy.map(str::to_owned),
+            role: None,
+            version: None,
+            digest: [0; 16],
+        };
+        let places = places(&[object(Some("p")), object(None), object(Some("p")), object(None)]);
+        let expected = [
+            Place::Name(ObjectName::new("shop", "p")),
+            Place::Namespace("shop".to_owned()),
+        ];
+        assert_eq!(places, BTreeSet::from(expected));
     }
 }

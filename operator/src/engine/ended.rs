@@ -7,8 +7,8 @@ use tracing::{debug, error, warn};
 use super::{Engine, Key, REFRESH, Running};
 use crate::api::WriteError;
 use crate::clock;
+use crate::fact::Fact;
 use crate::metrics::Failure;
-use crate::owned::Trust;
 use crate::store::Effect;
 use crate::work::{Change, Outcome};
 
@@ -35,6 +35,7 @@ impl Engine {
             // It was started before leadership was lost.
             None => {}
         }
+        self.forget_gone();
     }
 
     fn work_ended(&mut self, key: &Key, since: Instant, outcome: Outcome) {
@@ -86,19 +87,16 @@ impl Engine {
     fn remember(&mut self, outcome: &Outcome, own: Option<&Effect>) {
         let mut effects = Vec::new();
         for change in &outcome.changes {
-            let uids = match change {
-                Change::Wrote(observed) => self.store.owned.see(observed.clone(), Trust::Newer),
-                Change::Deleted(observed) => self
-                    .store
-                    .owned
-                    .forget(&(observed.kind, observed.name.clone()), None)
-                    .into_iter()
-                    .collect(),
-            };
-            effects.extend(self.store.owners_changed(uids));
+            effects.extend(match change {
+                Change::Wrote(observed) => {
+                    let fact = Fact::Owned(Box::new(observed.clone()));
+                    self.store.learn(observed.name.clone(), fact)
+                }
+                Change::Deleted(observed) => self.store.unlearn(observed),
+            });
         }
         if let Some((name, fact)) = outcome.restated.clone() {
-            effects.extend(self.store.see(name, fact, Trust::Newer));
+            effects.extend(self.store.learn(name, fact));
         }
         effects.retain(|effect| Some(effect) != own && !matches!(effect, Effect::Orphan(_)));
         self.follow_up(effects);

@@ -19,8 +19,15 @@ struct News {
 }
 
 impl News {
-    /// Compares an object with what is known of it. None if what is known is newer.
-    fn of<S: PartialEq>(known: Option<&Tracked<S>>, meta: &Meta, status: &S, trust: Trust) -> Option<Self> {
+    /// Compares an object with what is known of it. None if what is known is newer. `parsed` is what was known of its spec,
+    /// and what it says now: in a cluster restored from a backup, another spec may have the same generation.
+    fn of<S: PartialEq, P: PartialEq>(
+        known: Option<&Tracked<S>>,
+        meta: &Meta,
+        status: &S,
+        parsed: (Option<&P>, &P),
+        trust: Trust,
+    ) -> Option<Self> {
         let Some(known) = known else {
             return Some(Self {
                 spec: true,
@@ -31,7 +38,10 @@ impl News {
         if trust.refuses(meta.version, before.version) {
             return None;
         }
-        let spec = before.uid != meta.uid || before.generation != meta.generation || before.deleting != meta.deleting;
+        let spec = before.uid != meta.uid
+            || before.generation != meta.generation
+            || before.deleting != meta.deleting
+            || trust == Trust::Whatever && parsed.0 != Some(parsed.1);
         Some(Self {
             spec,
             status: known.status != *status,
@@ -73,7 +83,8 @@ impl Store {
         trust: Trust,
     ) -> Vec<Effect> {
         let known = self.policies.get(&name);
-        let Some(news) = News::of(known, &meta, &status, trust) else {
+        let both = (self.world.policies.get(&name), &parsed);
+        let Some(news) = News::of(known, &meta, &status, both, trust) else {
             return Vec::new();
         };
         let mut effects = Vec::new();
@@ -103,7 +114,8 @@ impl Store {
         status: ServiceIdentityStatus,
         trust: Trust,
     ) -> Vec<Effect> {
-        let Some(news) = News::of(self.identities.get(&name), &meta, &status, trust) else {
+        let both = (self.world.service_identities.get(&name), &parsed);
+        let Some(news) = News::of(self.identities.get(&name), &meta, &status, both, trust) else {
             return Vec::new();
         };
         self.identities.insert(name.clone(), Tracked { meta, status });
@@ -127,7 +139,8 @@ impl Store {
         trust: Trust,
     ) -> Vec<Effect> {
         let known = self.issuers.get(&name);
-        let Some(news) = News::of(known, &meta, &status, trust) else {
+        let both = (self.world.token_issuers.get(&name), &parsed);
+        let Some(news) = News::of(known, &meta, &status, both, trust) else {
             return Vec::new();
         };
         // The keys that were fetched are in the status, and policies depend on them.

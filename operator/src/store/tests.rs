@@ -177,3 +177,77 @@ fn a_namespace_on_its_way_out_is_known_for_one() {
     store.take(Signal::Gone(Source::Namespaces, ObjectName::new("", "shop"), None));
     assert!(!store.ends("shop"));
 }
+
+/// What a signal tells, as a task tells it.
+fn told(signal: Signal) -> (ObjectName, Fact) {
+    match signal {
+        Signal::Seen(_, name, fact) => (name, *fact),
+        other => panic!("{other:?} is not seen"),
+    }
+}
+
+#[test]
+fn what_a_task_tells_late_does_not_bring_back_what_is_gone() {
+    let mut store = after([policy("u", 1, 1), object("u", 2)]);
+    let owned = Source::Owned(Kind::AuthorizationPolicy);
+    store.take(Signal::Gone(Source::Policies, name("p"), Some(5)));
+    store.take(Signal::Gone(owned, name("a"), Some(6)));
+    for late in [policy("u", 1, 3), object("u", 4)] {
+        let (name, fact) = told(late);
+        assert_eq!(store.learn(name, fact), []);
+    }
+    assert!(store.policies.is_empty() && !store.owned.any("u"));
+
+    let (written, anew) = told(object("u", 7));
+    assert_ne!(store.learn(written, anew), [], "written after the other was gone");
+    assert!(store.owned.any("u"));
+}
+
+#[test]
+fn what_a_list_no_longer_names_is_not_brought_back_either() {
+    let owned = Source::Owned(Kind::AuthorizationPolicy);
+    let mut store = after([object("u", 2), Signal::Listing(owned), Signal::Listed(owned)]);
+    let (late, fact) = told(object("u", 4));
+    assert_eq!(store.learn(late.clone(), fact.clone()), []);
+    store.take(object("u", 5));
+    assert_eq!(store.learn(late.clone(), fact.clone()), [], "older than what is known");
+    store.take(Signal::Gone(owned, late.clone(), Some(6)));
+    store.forget_gone();
+    assert_ne!(store.learn(late, fact), [], "once no task of that time is under way");
+}
+
+#[test]
+fn what_took_the_name_of_what_a_task_deleted_stays() {
+    let mut store = after([object("u", 2)]);
+    let Some(mut deleted) = store.owned.of("u").first().cloned() else {
+        panic!("it is known");
+    };
+    deleted.uid = "another".to_owned();
+    assert_eq!(store.unlearn(&deleted), []);
+    assert!(store.owned.any("u"));
+    deleted.uid = "1".to_owned();
+    assert_eq!(store.unlearn(&deleted), [Effect::Orphan("u".into())]);
+    assert!(!store.owned.any("u"));
+}
+
+#[test]
+fn a_cluster_restored_from_a_backup_may_say_something_else_in_the_same_generation() {
+    let mut store = after([policy("u", 2, 9)]);
+    let other = || {
+        let Signal::Seen(source, name, mut fact) = policy("u", 2, 5) else {
+            panic!("it is seen");
+        };
+        if let Fact::Policy(_, parsed, _) = fact.as_mut() {
+            **parsed = parse::policy(name.clone(), &json!({ "mode": "DryRun" }));
+        }
+        Signal::Seen(source, name, fact)
+    };
+    assert_eq!(store.take(other()), [], "a watch only tells what is newer");
+    store.take(Signal::Listing(Source::Policies));
+    let changed = [
+        Effect::Dependency(Dependency::Policies("shop".into())),
+        Effect::Policy(name("p")),
+    ];
+    assert_eq!(store.take(other()), changed);
+    assert_eq!(store.take(other()), [], "the same again");
+}
