@@ -94,8 +94,17 @@ fn observed(object: &Object) -> Observed {
 
 /// What is done to get from one policy to another, and what failed.
 async fn steps(before: Vec<Object>, after: &[Object], refuses: &[&'static str]) -> (Vec<String>, Option<String>) {
+    steps_of(false, before, after, refuses).await
+}
+
+async fn steps_of(
+    rejected: bool,
+    before: Vec<Object>,
+    after: &[Object],
+    refuses: &[&'static str],
+) -> (Vec<String>, Option<String>) {
     let there: Vec<_> = before.iter().map(observed).collect();
-    let plan = plan(&OWNER, "shop", after, false, &there);
+    let plan = plan(&OWNER, "shop", after, rejected, &there);
     let fake = Fake {
         stored: before,
         refuses: refuses.to_vec(),
@@ -155,6 +164,14 @@ async fn the_first_failure_is_told_and_other_denies_are_written() {
     let (log, error) = steps(before, &after, &["deny-a", "guard-b"]).await;
     assert_eq!(log, ["deny-a refused", "deny-b", "-allow-z", "guard-b refused"]);
     assert_eq!(error.as_deref(), Some("deny-a"));
+}
+
+#[tokio::test]
+async fn a_rejected_policy_admits_nothing_although_a_deny_elsewhere_fails() {
+    let before = vec![deny("a"), guard("a", "x"), allow("a", &[1])];
+    let (log, error) = steps_of(true, before, &[deny("b")], &["deny-b"]).await;
+    assert_eq!(log, ["deny-b refused", "-allow-a"]);
+    assert_eq!(error.as_deref(), Some("deny-b"));
 }
 
 #[tokio::test]
