@@ -13,20 +13,29 @@ use tokio::sync::{mpsc, watch};
 
 use crate::until;
 
+/// When something was seen, and what it said.
+type Seen = (Instant, String);
+
 /// Follows what admits callers, and which policies are ready.
 pub struct Watches {
-    written: mpsc::UnboundedReceiver<(Instant, String)>,
+    changed: mpsc::UnboundedReceiver<Seen>,
+    written: mpsc::UnboundedReceiver<Seen>,
     ready: watch::Receiver<usize>,
 }
 
 impl Watches {
     /// Starts to watch.
     pub fn start(client: Client) -> Self {
-        let (seen, written) = mpsc::unbounded_channel();
+        let (seen_changed, changed) = mpsc::unbounded_channel();
+        let (seen_written, written) = mpsc::unbounded_channel();
         let (count, ready) = watch::channel(0);
-        tokio::spawn(follow_written(client.clone(), seen));
-        tokio::spawn(follow_ready(client, count));
-        Self { written, ready }
+        tokio::spawn(follow_written(client.clone(), seen_written));
+        tokio::spawn(follow_policies(client, seen_changed, count));
+        Self {
+            changed,
+            written,
+            ready,
+        }
     }
 
     /// Waits until so many policies are ready.
@@ -40,18 +49,25 @@ impl Watches {
         .await
     }
 
-    /// Waits until an object that admits callers to a path was seen.
-    pub async fn written(&mut self, path: &str) -> Instant {
-        while let Some((when, rules)) = self.written.recv().await {
-            if rules.contains(path) {
-                return when;
-            }
-        }
-        std::future::pending().await
+    /// Waits until a policy with a path was seen, and then the object that admits callers to it. Returns the time between.
+    pub async fn written(&mut self, path: &str) -> Duration {
+        let changed = find(&mut self.changed, path).await;
+        let written = find(&mut self.written, path).await;
+        // Two watches: the second may be ahead of the first by a moment.
+        written.saturating_duration_since(changed)
     }
 }
 
-async fn follow_written(client: Client, seen: mpsc::UnboundedSender<(Instant, String)>) {
+async fn find(seen: &mut mpsc::UnboundedReceiver<Seen>, path: &str) -> Instant {
+    while let Some((when, text)) = seen.recv().await {
+        if text.contains(path) {
+            return when;
+        }
+    }
+    std::future::pending().await
+}
+
+async fn follow_written(client: Client, seen: mpsc::UnboundedSender<Seen>) {
     let config = Config::default().labels("countersign.dev/role=allow").streaming_lists();
     let api = Api::<DynamicObject>::all_with(
         client,
@@ -74,7 +90,7 @@ async fn follow_written(client: Client, seen: mpsc::UnboundedSender<(Instant, St
     eprintln!("bench: a watch ended: {result:?}");
 }
 
-async fn follow_ready(client: Client, count: watch::Sender<usize>) {
+async fn follow_policies(client: Client, seen: mpsc::UnboundedSender<Seen>, count: watch::Sender<usize>) {
     let api = Api::<DynamicObject>::all_with(
         client,
         &resource("countersign.dev", "v1alpha1", "ApiAuthPolicy", "apiauthpolicies"),
@@ -83,6 +99,7 @@ async fn follow_ready(client: Client, count: watch::Sender<usize>) {
     let mut objects = watcher(api, config).default_backoff().applied_objects().boxed();
     let mut ready = HashSet::new();
     while let Ok(Some(object)) = objects.try_next().await {
+        let _ = seen.send((Instant::now(), object.data["spec"]["rules"].to_string()));
         let conditions = object.data["status"]["conditions"].as_array();
         let is = conditions
             .into_iter()
