@@ -8,7 +8,6 @@
 )]
 
 mod cluster;
-mod https;
 mod process;
 
 mod objects;

@@ -1,14 +1,15 @@
 //! Whatever is in an object, it gets a status, and the operator goes on.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::ensure;
+use e2e::https::{HttpsServer, Page};
 use e2e::{Issuer, wait_for};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, admits, condition, identity, policy, policy_with};
-use crate::https;
 use crate::process::Operator;
 
 /// Specs that the schema lets through. Each has what its message must name.
@@ -183,7 +184,16 @@ async fn keys_are_fetched_and_kept_while_the_issuer_is_away() {
     let shop = cluster.shop("keys").await;
     let _operator = Operator::start(&cluster).await;
     let idp = Issuer::new("https://idp.example").unwrap();
-    let server = https::serve("/jwks", idp.jwks().unwrap().to_string()).await;
+    let pages = vec![
+        Page::found("/jwks", &idp.jwks().unwrap().to_string()),
+        Page::found("/large", &"x".repeat(70_000)),
+        Page {
+            status: "302 Found".to_owned(),
+            header: "location: http://127.0.0.1:1/jwks".to_owned(),
+            ..Page::found("/to-plain-http", "")
+        },
+    ];
+    let server = HttpsServer::serve(Ipv4Addr::LOCALHOST.into(), pages).await.unwrap();
 
     let name = format!("idp-{}", shop.name());
     let issuer = |uri: String| {
