@@ -2,7 +2,7 @@
 
 use countersign_crds::{ApiAuthPolicy, GROUP, ServiceIdentity, TokenIssuer, VERSION};
 use countersign_policy::object::{Kind, MANAGED_BY_LABEL, MANAGER};
-use kube::core::ApiResource;
+use kube::core::{ApiResource, GroupVersionKind};
 
 /// One watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,18 +83,7 @@ pub fn owned(kind: Kind) -> ApiResource {
 }
 
 fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource {
-    let api_version = if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
-    };
-    ApiResource {
-        group: group.to_owned(),
-        version: version.to_owned(),
-        api_version,
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
-    }
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
 }
 
 /// A reference to one of Countersign's own kinds, as events carry it.

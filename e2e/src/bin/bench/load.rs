@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt};
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
@@ -82,18 +82,7 @@ fn resource(kind: &str) -> ApiResource {
         "ServiceIdentity" => ("countersign.dev", "v1alpha1", "serviceidentities"),
         _ => ("countersign.dev", "v1alpha1", "apiauthpolicies"),
     };
-    let api_version = if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
-    };
-    ApiResource {
-        group: group.to_owned(),
-        version: version.to_owned(),
-        api_version,
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
-    }
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
 }
 
 fn namespace(name: &str) -> Value {
