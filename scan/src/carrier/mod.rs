@@ -1,0 +1,59 @@
+//! How credentials are carried: under names, in headers, URLs, connection strings, command lines and config files.
+
+use std::borrow::Cow;
+
+use crate::hit::{Anchor, Hit, Input};
+use crate::rule::Rule;
+use crate::tree::Node;
+
+/// Every rule of this module.
+pub(crate) const RULES: &[&Rule] = &[];
+
+/// What to search texts for.
+pub(crate) const ANCHORS: &[Anchor] = &[];
+
+/// Whether a name may ask for a secret at all. Cheap: it is asked of every key of every object.
+pub(crate) fn may_name_secret(_name: &str) -> bool {
+    false
+}
+
+/// A literal under a name that asks for a secret. The span is the whole text, or the part of it that is secret
+/// (what follows `Bearer`).
+pub(crate) fn named(_input: &Input<'_>) -> Option<Hit> {
+    None
+}
+
+/// A text that was read as a config file.
+#[derive(Debug)]
+pub(crate) struct Parsed<'a> {
+    /// The format's name, as in a location: `yaml`, `json`, `properties`, `toml`, `xml`, `hcl`, `ini`, `netrc` …
+    pub format: &'static str,
+    /// Its documents. A file of lines is one object with a member for each.
+    pub documents: Vec<Node<'a>>,
+}
+
+/// Reads a text as a config file, if it is one and can carry a credential. `name` is what it is called, such as the key
+/// in a ConfigMap.
+pub(crate) fn read<'a>(_text: &'a str, _name: Option<&str>) -> Option<Parsed<'a>> {
+    None
+}
+
+/// A name and a value in a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair<'a> {
+    /// The flag, variable or header that the value belongs to.
+    pub name: Cow<'a, str>,
+    pub value: Cow<'a, str>,
+    /// Which item of the list has the value; which line, from 0, of a script.
+    pub index: usize,
+}
+
+/// The pairs of a list of arguments: `--password=x`, `--password x`, `curl -u a:b`, `FOO_TOKEN=x`, `sh -c '…'`.
+pub(crate) fn arguments<'a>(_items: &[&'a str]) -> Vec<Pair<'a>> {
+    Vec::new()
+}
+
+/// The pairs of a shell script.
+pub(crate) fn script(_text: &str) -> Vec<Pair<'_>> {
+    Vec::new()
+}

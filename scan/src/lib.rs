@@ -1,0 +1,31 @@
+//! Finds credentials in any Kubernetes object, and says how long they live.
+//!
+//! A [`Scanner`] takes an object as JSON and gives [`Finding`]s: where ([`Location`]: a JSON Pointer and how the value was
+//! decoded), what ([`Rule`]), how sure ([`Tier`]), for how long ([`Lifetime`]), and what to use instead ([`Remedy`]). It
+//! never gives the value or a part of it, only a keyed [`Fingerprint`].
+//!
+//! ```text
+//! bytes → tree → walk ─┬─ structure: kinds of Kubernetes, name/value pairs, flags
+//!                      ├─ carrier:   config files, shell, headers, URLs; names and literals
+//!                      ├─ key:       PEM, DER, JWK, JWT, certificates
+//!                      ├─ token:     providers' tokens, with their checksums
+//!                      └─ decode:    base64, gzip, JSON or YAML in strings, percent; then again
+//! ```
+//!
+//! Nothing here reads a clock, a network or randomness: time and keys are arguments.
+
+mod carrier;
+mod finding;
+mod hit;
+mod key;
+mod limits;
+mod rule;
+mod token;
+mod tree;
+mod walk;
+
+pub use finding::{Action, Finding, Fingerprint, FingerprintKey, Lifetime, Location, Mitigation, Step, Tier};
+pub use limits::{Limits, LimitsError};
+pub use rule::{Remedy, Rule, rule, rules};
+pub use tree::{Node, Number};
+pub use walk::{ScanError, Scanner, Settings};
