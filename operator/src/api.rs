@@ -15,13 +15,13 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::client::CALL_LIMIT;
 use crate::digest::meaningful;
 use crate::fact::{self, Observed};
 use crate::kinds::{self, Source};
-use crate::lease::Leadership;
 use crate::metrics::{Metrics, Verb};
 use crate::plan::Write;
+use countersign_runtime::client::CALL_LIMIT;
+use countersign_runtime::lease::Leadership;
 
 mod error;
 

@@ -10,16 +10,17 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::clock;
 use crate::events::ready;
 use crate::index::Index;
 use crate::kinds::Source;
-use crate::lease::Leadership;
 use crate::metrics::Ready;
 use crate::queue::{Backoff, Queue};
 use crate::store::{Effect, Store};
 use crate::watch::Signal;
 use crate::work::{Outcome, Tools};
+use countersign_runtime::clock;
+use countersign_runtime::http::Readiness;
+use countersign_runtime::lease::Leadership;
 
 mod ended;
 mod start;
@@ -55,6 +56,9 @@ enum Running {
     Fetch(String, Instant),
 }
 
+/// Why an operator is not ready.
+pub const NOT_READ: Readiness = Readiness::Missing("the cluster has not been read completely yet");
+
 /// The loop and all that it owns.
 pub struct Engine {
     store: Store,
@@ -68,12 +72,12 @@ pub struct Engine {
     fetching: usize,
     leading: bool,
     complete: bool,
-    ready: watch::Sender<bool>,
+    ready: watch::Sender<Readiness>,
 }
 
 impl Engine {
     /// Makes the loop. `ready` is told when every kind was read once.
-    pub fn new(mesh: MeshSettings, tools: Tools, ready: watch::Sender<bool>) -> Self {
+    pub fn new(mesh: MeshSettings, tools: Tools, ready: watch::Sender<Readiness>) -> Self {
         Self {
             store: Store::default(),
             index: Index::default(),
@@ -141,7 +145,8 @@ impl Engine {
             let complete = self.store.complete();
             if complete != self.complete {
                 self.complete = complete;
-                self.ready.send_replace(complete);
+                self.ready
+                    .send_replace(if complete { Readiness::Ready } else { NOT_READ });
                 info!(complete, missing = ?self.store.missing(), "the cluster was read");
                 self.activate();
             }

@@ -14,10 +14,10 @@ use kube::{Api, Client};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::client::CALL_LIMIT;
-use crate::clock;
-use crate::lease::Leadership;
 use crate::metrics::{Failure, Metrics, Verb};
+use countersign_runtime::client::CALL_LIMIT;
+use countersign_runtime::clock;
+use countersign_runtime::lease::Leadership;
 
 /// The controller that events come from.
 const CONTROLLER: &str = "countersign.dev/operator";

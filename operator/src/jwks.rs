@@ -124,7 +124,7 @@ fn builder() -> ClientBuilder {
         .timeout(LIMIT)
         .redirect(redirects)
         .no_proxy()
-        .user_agent(crate::client::USER_AGENT)
+        .user_agent(crate::USER_AGENT)
 }
 
 fn private(bundle: &str) -> Result<Client, FetchError> {

@@ -8,32 +8,30 @@
 //!
 //! [`engine`] is the one loop that owns all state. [`watch`] turns objects into facts; [`plan`] compares what an
 //! evaluation asks for with what is there; [`apply`] knows the order; [`work`] makes the calls, [`api`] being the only writer. Only the replica
-//! that holds the [`lease`] writes.
+//! that holds the [`lease`](countersign_runtime::lease) writes.
 
 pub mod api;
 pub mod apply;
-pub mod client;
-pub mod clock;
 pub mod digest;
 pub mod engine;
 pub mod events;
 pub mod fact;
-pub mod http;
 pub mod index;
 pub mod jwks;
 pub mod kinds;
-pub mod lease;
 pub mod metrics;
 pub mod owned;
 pub mod plan;
 pub mod queue;
 pub mod settings;
 pub mod store;
-pub mod telemetry;
 pub mod watch;
 pub mod work;
 
 mod run;
+
+/// How the operator calls itself to the API server and to those whose keys it fetches.
+pub const USER_AGENT: &str = concat!("countersign-operator/", env!("CARGO_PKG_VERSION"));
 
 pub use run::{RunError, run};
 pub use settings::Settings;

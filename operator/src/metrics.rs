@@ -1,6 +1,8 @@
 //! What the operator tells Prometheus. Label values come from enums, never from text of errors.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use std::sync::Arc;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -78,7 +80,7 @@ struct ReadyLabels {
 /// All metrics.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: Arc<Registry>,
     /// From the change of an object to the end of what followed from it.
     pub reconcile: Histogram,
     /// What waits to be looked at.
@@ -107,7 +109,7 @@ impl Default for Metrics {
             objects: Family::default(),
             served: Family::default(),
             policies: Family::default(),
-            registry: Registry::default(),
+            registry: Arc::default(),
         };
         registry.register_with_unit(
             "reconcile_duration",
@@ -143,7 +145,10 @@ impl Default for Metrics {
             "Policies by the status of their condition Ready",
             metrics.policies.clone(),
         );
-        Self { registry, ..metrics }
+        Self {
+            registry: Arc::new(registry),
+            ..metrics
+        }
     }
 }
 
@@ -179,10 +184,8 @@ impl Metrics {
             .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// All of it, in Prometheus' text format.
-    pub fn text(&self) -> Result<String, std::fmt::Error> {
-        let mut out = String::new();
-        text::encode(&mut out, &self.registry)?;
-        Ok(out)
+    /// All of it, to be served.
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry)
     }
 }

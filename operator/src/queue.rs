@@ -165,7 +165,7 @@ mod tests {
     };
 
     fn queue() -> (Queue<&'static str>, Instant) {
-        (Queue::new(BACKOFF), crate::clock::instant())
+        (Queue::new(BACKOFF), countersign_runtime::clock::instant())
     }
 
     #[test]

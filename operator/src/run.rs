@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use countersign_identity::{SpiffeIdError, TrustDomain};
 use countersign_policy::world::MeshSettings;
+use countersign_runtime::client::{self, ClientError};
+use countersign_runtime::http::{self, HttpError};
+use countersign_runtime::lease::{Elector, Place};
+use countersign_runtime::process::{self, ProcessError};
 use kube::Client;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -14,13 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::api::Writer;
-use crate::client::{self, ClientError};
-use crate::engine::Engine;
+use crate::engine::{Engine, NOT_READ};
 use crate::events::Recorder;
-use crate::http::{self, HttpError};
 use crate::jwks::Fetcher;
 use crate::kinds::Source;
-use crate::lease::Elector;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::watch::{Signal, follow};
@@ -46,28 +46,32 @@ pub enum RunError {
     #[error(transparent)]
     Http(#[from] HttpError),
     /// No signal handlers.
-    #[error("signals cannot be received: {0}")]
-    Signals(std::io::Error),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// A part that must not end ended.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
 }
 
+/// The Lease of the operator's replicas.
+fn lease(namespace: &str) -> Place {
+    Place {
+        namespace: namespace.to_owned(),
+        name: "countersign-operator",
+        field_manager: "countersign.dev/operator-lease",
+    }
+}
+
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> Result<(), RunError> {
     let trust_domain = settings.trust_domain.parse::<TrustDomain>()?;
-    let stop = stop_on_signal()?;
+    let stop = process::stop_on_signal()?;
     let metrics = Arc::new(Metrics::default());
-    let client = client::connect().await?;
-    let (ready, is_ready) = watch::channel(false);
-    let endpoint = tokio::spawn(http::serve(
-        settings.listen,
-        Arc::clone(&metrics),
-        is_ready,
-        stop.clone(),
-    ));
+    let client = client::connect(crate::USER_AGENT).await?;
+    let (ready, is_ready) = watch::channel(NOT_READ);
+    let endpoint = tokio::spawn(http::serve(settings.listen, metrics.registry(), is_ready, stop.clone()));
 
-    let (elector, leadership) = Elector::new(client.clone(), &settings.namespace, settings.identity.clone());
+    let (elector, leadership) = Elector::new(client.clone(), lease(&settings.namespace), settings.identity.clone());
     let tools = Tools {
         writer: Writer::new(client.clone(), leadership.clone(), Arc::clone(&metrics)),
         recorder: Recorder::new(
@@ -139,20 +143,4 @@ async fn streams_lists(client: &Client) -> bool {
         }
         sleep(PATIENCE).await;
     }
-}
-
-fn stop_on_signal() -> Result<CancellationToken, RunError> {
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        info!("told to stop");
-        stopped.cancel();
-    });
-    Ok(stop)
 }

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use countersign_runtime::process::host_name;
+use countersign_runtime::telemetry::LogFormat;
 
 /// Makes the mesh mean what the cluster's `ApiAuthPolicy` objects say.
 #[derive(Clone, Debug, Parser)]
@@ -26,18 +28,4 @@ pub struct Settings {
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
-}
-
-/// How logs are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One JSON object per line.
-    Json,
-    /// For a person at a terminal.
-    Text,
-}
-
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "countersign-operator".to_owned(), |name| name.trim().to_owned())
 }

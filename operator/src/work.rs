@@ -15,13 +15,13 @@ use tracing::{debug, info, warn};
 
 use crate::api::{WriteError, Writer, not_installed};
 use crate::apply::{Cluster, apply};
-use crate::clock;
 use crate::events::{Recorder, ready};
 use crate::fact::{self, Fact, Meta, Observed};
 use crate::jwks::{Fetcher, Wanted};
 use crate::kinds::{self, Source, own_api_version};
 use crate::metrics::{Failure, Metrics};
 use crate::plan::{Plan, Write, in_order_of_removal};
+use countersign_runtime::clock;
 
 /// What all tasks share.
 #[derive(Clone)]

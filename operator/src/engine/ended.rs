@@ -6,11 +6,11 @@ use tracing::{debug, error, warn};
 
 use super::{Engine, Key, REFRESH, Running};
 use crate::api::WriteError;
-use crate::clock;
 use crate::fact::Fact;
 use crate::metrics::Failure;
 use crate::store::Effect;
 use crate::work::{Change, Outcome};
+use countersign_runtime::clock;
 
 impl Engine {
     /// Takes in the end of a task.

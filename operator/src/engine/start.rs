@@ -9,11 +9,11 @@ use tokio::task::Id;
 use tokio::time::Instant;
 
 use super::{Engine, Key, Running};
-use crate::clock;
 use crate::jwks::Wanted;
 use crate::plan::{Plan, plan};
 use crate::store::Tracked;
 use crate::work::{IssuerJob, PolicyJob, remove_orphans, restate_identity};
+use countersign_runtime::clock;
 
 impl Engine {
     /// Looks at a key, and starts what it needs.

@@ -8,12 +8,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-
-use crate::metrics::Metrics;
 
 /// What keeps the server from serving.
 #[derive(Debug, thiserror::Error)]
@@ -31,17 +31,26 @@ pub enum HttpError {
     Serve(std::io::Error),
 }
 
+/// Whether a binary does its work, or what is still missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It does.
+    Ready,
+    /// This is missing.
+    Missing(&'static str),
+}
+
 #[derive(Clone)]
 struct Health {
-    metrics: Arc<Metrics>,
-    ready: watch::Receiver<bool>,
+    registry: Arc<Registry>,
+    ready: watch::Receiver<Readiness>,
 }
 
 /// Serves until `stop`.
 pub async fn serve(
     address: SocketAddr,
-    metrics: Arc<Metrics>,
-    ready: watch::Receiver<bool>,
+    registry: Arc<Registry>,
+    ready: watch::Receiver<Readiness>,
     stop: CancellationToken,
 ) -> Result<(), HttpError> {
     let listener = TcpListener::bind(address)
@@ -52,7 +61,7 @@ pub async fn serve(
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready_state))
         .route("/metrics", get(metrics_text))
-        .with_state(Health { metrics, ready });
+        .with_state(Health { registry, ready });
     axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
@@ -60,24 +69,21 @@ pub async fn serve(
 }
 
 async fn ready_state(State(health): State<Health>) -> (StatusCode, &'static str) {
-    if *health.ready.borrow() {
-        (StatusCode::OK, "ok")
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the cluster has not been read completely yet",
-        )
+    match *health.ready.borrow() {
+        Readiness::Ready => (StatusCode::OK, "ok"),
+        Readiness::Missing(what) => (StatusCode::SERVICE_UNAVAILABLE, what),
     }
 }
 
 async fn metrics_text(State(health): State<Health>) -> Response {
-    match health.metrics.text() {
-        Ok(text) => (
+    let mut out = String::new();
+    match text::encode(&mut out, &health.registry) {
+        Ok(()) => (
             [(
                 header::CONTENT_TYPE,
                 "application/openmetrics-text; version=1.0.0; charset=utf-8",
             )],
-            text,
+            out,
         )
             .into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -1,8 +1,16 @@
 //! Logs.
 
+use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-use crate::settings::LogFormat;
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For a person at a terminal.
+    Text,
+}
 
 /// Starts logging to standard output. `RUST_LOG` sets the level, by module if need be; the default is `info`.
 pub fn start(format: LogFormat) {

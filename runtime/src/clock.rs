@@ -1,4 +1,4 @@
-//! The operator's one clock. Everything else takes the time as an argument.
+//! The one clock of a binary. Everything else takes the time as an argument.
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 /// What time it is, for people and for other machines.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place where this binary reads the wall clock"
+    reason = "the one place where a binary reads the wall clock"
 )]
 pub fn now() -> Timestamp {
     // Kubernetes keeps whole seconds in conditions: what is compared with what was read back must have been written so.
@@ -17,7 +17,7 @@ pub fn now() -> Timestamp {
 /// What time it is, with all digits.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place where this binary reads the wall clock"
+    reason = "the one place where a binary reads the wall clock"
 )]
 pub fn precise() -> Timestamp {
     Timestamp::now()
@@ -26,7 +26,7 @@ pub fn precise() -> Timestamp {
 /// What time it is, for measuring how long something takes.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one place where this binary reads the monotonic clock"
+    reason = "the one place where a binary reads the monotonic clock"
 )]
 pub fn instant() -> Instant {
     Instant::now()

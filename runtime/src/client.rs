@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use kube::{Client, Config};
 
-/// How the operator calls itself to the API server, in audit logs too.
-pub const USER_AGENT: &str = concat!("countersign-operator/", env!("CARGO_PKG_VERSION"));
-
 /// How long one call may take. Watches are not bound by it.
 pub const CALL_LIMIT: Duration = Duration::from_secs(10);
 
@@ -14,7 +11,7 @@ pub const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// dead, and no event arrives on it.
 const SILENCE_LIMIT: Duration = Duration::from_secs(100);
 
-/// What keeps the operator from talking to the API server.
+/// What keeps a binary from talking to the API server.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// There is neither a service account nor a kubeconfig.
@@ -25,13 +22,14 @@ pub enum ClientError {
     Client(#[from] Box<kube::Error>),
 }
 
-/// Connects as the Pod's service account, or by `KUBECONFIG`. Nothing is sent yet.
-pub async fn connect() -> Result<Client, ClientError> {
+/// Connects as the Pod's service account, or by `KUBECONFIG`. Nothing is sent yet. `user_agent` is how the binary calls
+/// itself to the API server, in audit logs too: `countersign-operator/0.1.0`.
+pub async fn connect(user_agent: &'static str) -> Result<Client, ClientError> {
     let mut config = Config::infer().await?;
     config.connect_timeout = Some(CALL_LIMIT);
     config.read_timeout = Some(SILENCE_LIMIT);
     config
         .headers
-        .push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
+        .push((http::header::USER_AGENT, http::HeaderValue::from_static(user_agent)));
     Client::try_from(config).map_err(|error| ClientError::Client(Box::new(error)))
 }

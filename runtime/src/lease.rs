@@ -22,10 +22,6 @@ use tracing::{debug, info, warn};
 
 use crate::clock;
 
-/// The Lease's name.
-pub const NAME: &str = "countersign-operator";
-/// Its field manager: not the operator's, so that neither owns the other's fields.
-const FIELD_MANAGER: &str = "countersign.dev/operator-lease";
 /// How long a Lease holds without being renewed.
 const DURATION: Duration = Duration::from_secs(15);
 /// How long its holder goes on without having renewed it.
@@ -66,9 +62,21 @@ impl Leadership {
     }
 }
 
+/// Which Lease is competed for.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its namespace: that of the replicas.
+    pub namespace: String,
+    /// Its name.
+    pub name: &'static str,
+    /// Its field manager: one that writes nothing else, so that neither owns the other's fields.
+    pub field_manager: &'static str,
+}
+
 /// Competes for the Lease until `stop`, and gives it back then.
 pub struct Elector {
     api: Api<Lease>,
+    place: Place,
     identity: String,
     until: watch::Sender<Option<Instant>>,
     /// The Lease as seen last, and since when it has been like this.
@@ -83,11 +91,12 @@ enum Try {
 
 impl Elector {
     /// Makes a candidate, and what tells whether it was elected.
-    pub fn new(client: Client, namespace: &str, identity: String) -> (Self, Leadership) {
+    pub fn new(client: Client, place: Place, identity: String) -> (Self, Leadership) {
         let (until, receiver) = watch::channel(None);
         (
             Self {
-                api: Api::namespaced(client, namespace),
+                api: Api::namespaced(client, &place.namespace),
+                place,
                 identity,
                 until,
                 seen: None,
@@ -160,7 +169,7 @@ impl Elector {
             .map(|(lease, _)| lease.clone());
         let lease = match known {
             Some(lease) => lease,
-            None => match self.api.get_opt(NAME).await? {
+            None => match self.api.get_opt(self.place.name).await? {
                 Some(lease) => self.saw(lease),
                 None => return self.create().await,
             },
@@ -169,19 +178,16 @@ impl Elector {
             return Ok(Try::OfAnother);
         }
         let next = self.claimed(&lease, clock::precise());
-        let written = self
-            .api
-            .replace(
-                NAME,
-                &PostParams {
-                    field_manager: Some(FIELD_MANAGER.to_owned()),
-                    dry_run: false,
-                },
-                &next,
-            )
-            .await?;
+        let written = self.api.replace(self.place.name, &self.params(), &next).await?;
         self.saw(written);
         Ok(Try::Held)
+    }
+
+    fn params(&self) -> PostParams {
+        PostParams {
+            field_manager: Some(self.place.field_manager.to_owned()),
+            dry_run: false,
+        }
     }
 
     /// Remembers a Lease, and when it changed.
@@ -229,20 +235,11 @@ impl Elector {
 
     async fn create(&mut self) -> Result<Try, kube::Error> {
         let metadata = ObjectMeta {
-            name: Some(NAME.to_owned()),
+            name: Some(self.place.name.to_owned()),
             ..ObjectMeta::default()
         };
         let lease = self.claimed(&Lease { metadata, spec: None }, clock::precise());
-        let written = self
-            .api
-            .create(
-                &PostParams {
-                    field_manager: Some(FIELD_MANAGER.to_owned()),
-                    dry_run: false,
-                },
-                &lease,
-            )
-            .await?;
+        let written = self.api.create(&self.params(), &lease).await?;
         self.saw(written);
         Ok(Try::Held)
     }
@@ -257,11 +254,9 @@ impl Elector {
             spec.holder_identity = Some(String::new());
             spec.lease_duration_seconds = Some(1);
         }
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            dry_run: false,
-        };
-        match timeout_at(clock::instant() + PERIOD, self.api.replace(NAME, &params, &lease)).await {
+        let params = self.params();
+        let write = self.api.replace(self.place.name, &params, &lease);
+        match timeout_at(clock::instant() + PERIOD, write).await {
             Ok(Ok(_)) => info!(identity = self.identity, "gave the Lease back"),
             Ok(Err(error)) => warn!(%error, "the Lease could not be given back"),
             Err(_) => warn!("the Lease could not be given back in time"),

@@ -1,0 +1,46 @@
+//! How a process begins and is told to end.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// What keeps a process from beginning.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// Something was faster.
+    #[error("another TLS crypto provider was installed before aws-lc-rs")]
+    CryptoProvider,
+    /// No signal handlers.
+    #[error("signals cannot be received: {0}")]
+    Signals(#[from] std::io::Error),
+}
+
+/// Makes aws-lc-rs what TLS uses, before anything can choose by itself.
+pub fn install_crypto_provider() -> Result<(), ProcessError> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| ProcessError::CryptoProvider)
+}
+
+/// What is cancelled by SIGTERM and SIGINT.
+pub fn stop_on_signal() -> Result<CancellationToken, ProcessError> {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("told to stop");
+        stopped.cancel();
+    });
+    Ok(stop)
+}
+
+/// The host's name, which is the Pod's in a cluster.
+pub fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "countersign".to_owned(), |name| name.trim().to_owned())
+}
