@@ -132,6 +132,24 @@ func TestArgoCDHealth(t *testing.T) {
 				"conditions": [{"type": "Ready", "status": "True"}]}}`,
 			"Healthy", "",
 		},
+		{
+			"waiver that nobody has looked at",
+			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Active", "status": "Unknown", "reason": "Pending", "message": "waiting for the audit"}]}}`,
+			"Progressing", "waiting for the audit",
+		},
+		{
+			"waiver in force",
+			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "covers": 1, "conditions": [
+				{"type": "Active", "status": "True", "reason": "Active", "message": "covers 1 finding"}]}}`,
+			"Healthy", "covers 1 finding",
+		},
+		{
+			"waiver that has ended",
+			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "covers": 0, "conditions": [
+				{"type": "Active", "status": "False", "reason": "Expired", "message": "ended"}]}}`,
+			"Degraded", "ended",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

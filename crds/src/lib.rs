@@ -1,13 +1,16 @@
 //! The API of Countersign as its users write it: one kind per file, wire types and CEL rules, nothing else.
 //!
-//! What a policy *means* lives in `countersign-policy`; that crate's parser is the only reader of these types.
+//! What a policy *means* lives in `countersign-policy`; that crate's parser is the only reader of these types,
+//! save `CredentialWaiver`, which `countersign-scan` reads.
 
 pub mod api_auth_policy;
+pub mod credential_waiver;
 pub mod manifest;
 pub mod service_identity;
 pub mod token_issuer;
 
 pub use api_auth_policy::{ApiAuthPolicy, ApiAuthPolicySpec, ApiAuthPolicyStatus};
+pub use credential_waiver::{CredentialWaiver, CredentialWaiverSpec, CredentialWaiverStatus};
 pub use service_identity::{ServiceIdentity, ServiceIdentitySpec, ServiceIdentityStatus};
 pub use token_issuer::{TokenIssuer, TokenIssuerSpec, TokenIssuerStatus};
 

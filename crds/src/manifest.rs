@@ -3,7 +3,7 @@
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-use crate::{ApiAuthPolicy, ServiceIdentity, TokenIssuer};
+use crate::{ApiAuthPolicy, CredentialWaiver, ServiceIdentity, TokenIssuer};
 
 /// One CRD: its name, and the manifest that an API server takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,23 +24,29 @@ pub fn manifests() -> Result<Vec<Manifest>, serde_json::Error> {
         (
             serde_json::to_value(ApiAuthPolicy::crd())?,
             &["Accepted", "Programmed", "Ready"][..],
+            "operator",
         ),
-        (serde_json::to_value(ServiceIdentity::crd())?, &["Ready"]),
-        (serde_json::to_value(TokenIssuer::crd())?, &["KeysAvailable", "Ready"]),
+        (serde_json::to_value(CredentialWaiver::crd())?, &["Active"], "audit"),
+        (serde_json::to_value(ServiceIdentity::crd())?, &["Ready"], "operator"),
+        (
+            serde_json::to_value(TokenIssuer::crd())?,
+            &["KeysAvailable", "Ready"],
+            "operator",
+        ),
     ]
     .into_iter()
-    .map(|(mut crd, conditions)| {
-        finish(&mut crd, conditions);
+    .map(|(mut crd, conditions, writer)| {
+        finish(&mut crd, conditions, writer);
         let plural = crd["spec"]["names"]["plural"].as_str().unwrap_or_default().to_owned();
         Ok(Manifest { plural, crd })
     })
     .collect()
 }
 
-fn finish(crd: &mut Value, conditions: &[&str]) {
+fn finish(crd: &mut Value, conditions: &[&str], writer: &str) {
     let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
     keep_unknown_fields(&mut schema["spec"]);
-    start_pending(&mut schema["status"], conditions);
+    start_pending(&mut schema["status"], conditions, writer);
 }
 
 /// Keeps fields that the schema does not know, for the parser to refuse.
@@ -66,7 +72,7 @@ fn keep_unknown_fields(schema: &mut Value) {
 }
 
 /// Gives a fresh object conditions that say that nobody has looked at it yet, so that it never looks healthy too soon.
-fn start_pending(status: &mut Value, conditions: &[&str]) {
+fn start_pending(status: &mut Value, conditions: &[&str], writer: &str) {
     let pending: Vec<Value> = conditions
         .iter()
         .map(|name| {
@@ -74,7 +80,7 @@ fn start_pending(status: &mut Value, conditions: &[&str]) {
                 "type": name,
                 "status": "Unknown",
                 "reason": "Pending",
-                "message": "waiting for the operator",
+                "message": format!("waiting for the {writer}"),
                 "lastTransitionTime": "1970-01-01T00:00:00Z",
             })
         })

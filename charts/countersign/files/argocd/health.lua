@@ -21,7 +21,8 @@ if accepted ~= nil and accepted.status == "False" then
   return health("Degraded", accepted.message)
 end
 
-local ready = conditions["Ready"]
+-- A CredentialWaiver is Active instead.
+local ready = conditions["Ready"] or conditions["Active"]
 if ready == nil or ready.status == "Unknown" then
   return health("Progressing", ready and ready.message or "waiting for the operator")
 end
