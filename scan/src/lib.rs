@@ -28,4 +28,4 @@ pub use finding::{Action, Finding, Fingerprint, FingerprintKey, Lifetime, Locati
 pub use limits::{Limits, LimitsError};
 pub use rule::{Remedy, Rule, rule, rules};
 pub use tree::{Node, Number};
-pub use walk::{ScanError, Scanner, Settings};
+pub use walk::{ScanError, Scanner, Settings, read_json};

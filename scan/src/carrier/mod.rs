@@ -57,3 +57,13 @@ pub(crate) fn arguments<'a>(_items: &[&'a str]) -> Vec<Pair<'a>> {
 pub(crate) fn script(_text: &str) -> Vec<Pair<'_>> {
     Vec::new()
 }
+
+/// Whether a value is a literal: no reference, template or placeholder.
+pub(crate) fn is_literal(_value: &str) -> bool {
+    true
+}
+
+/// Reads a rendered manifest: YAML documents, however many.
+pub(crate) fn manifest(_text: &str) -> Option<Vec<Node<'_>>> {
+    None
+}

@@ -25,3 +25,8 @@ pub(crate) fn in_object<'n>(_object: &'n Node<'_>, _input: &Input<'_>) -> Option
 pub(crate) fn named(_input: &Input<'_>) -> Option<Hit> {
     None
 }
+
+/// A key that is the whole of a text, with no prefix to search for: DER in base64, an nkey seed.
+pub(crate) fn whole(_input: &Input<'_>) -> Option<Hit> {
+    None
+}

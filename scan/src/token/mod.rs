@@ -19,3 +19,6 @@ pub(crate) fn named(_input: &Input<'_>) -> Option<Hit> {
 pub(crate) fn aws_secret(_input: &Input<'_>) -> Option<Hit> {
     None
 }
+
+/// How long the secret half of an AWS key is.
+pub(crate) const AWS_SECRET_LENGTH: usize = 40;

@@ -1,14 +1,28 @@
 //! The walk: an object in, findings out.
 
+mod decode;
+mod engine;
+mod helm;
+mod kube;
+mod matcher;
+mod object;
+mod place;
+mod random;
+mod rules;
+mod text;
+
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::finding::{Finding, FingerprintKey};
 use crate::limits::Limits;
-use crate::rule::Rule;
 use crate::tree::Node;
+use engine::{Context, Engine};
+use matcher::Matcher;
+use place::Place;
 
-/// Every rule of this module.
-pub(crate) const RULES: &[&Rule] = &[];
+pub(crate) use rules::RULES;
 
 /// What a scanner is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -38,12 +52,17 @@ pub enum ScanError {
 pub struct Scanner {
     settings: Settings,
     key: FingerprintKey,
+    matcher: Matcher,
 }
 
 impl Scanner {
     /// Makes a scanner.
     pub fn new(settings: Settings, key: FingerprintKey) -> Self {
-        Self { settings, key }
+        Self {
+            settings,
+            key,
+            matcher: Matcher::new(),
+        }
     }
 
     /// Scans an object as an API server sends it. `now` is in seconds since 1970.
@@ -52,27 +71,54 @@ impl Scanner {
     ///
     /// If it is not JSON.
     pub fn scan_json(&self, object: &[u8], now: i64) -> Result<Vec<Finding>, ScanError> {
-        let node: Node<'_> = serde_json::from_slice(object).map_err(|error| ScanError::Unreadable {
-            line: error.line(),
-            column: error.column(),
-        })?;
-        Ok(self.scan(&node, now))
+        Ok(self.scan(&read_json(object)?, now))
     }
 
-    /// Scans an object. `now` is in seconds since 1970. Findings are in the order of the object's fields.
-    pub fn scan(&self, _object: &Node<'_>, _now: i64) -> Vec<Finding> {
-        let _ = (&self.settings, &self.key);
-        Vec::new()
+    /// Scans an object. `now` is in seconds since 1970. Findings are in the order of the object's fields, each value once
+    /// per field; what is in `last-applied-configuration` counts only if it is nowhere else.
+    pub fn scan(&self, object: &Node<'_>, now: i64) -> Vec<Finding> {
+        let mut engine = Engine::new(self, now);
+        engine.document(&Place::root(), object, Context::top());
+        engine.finish()
     }
 
-    /// Scans a text that is no object: a file that cannot be parsed, such as a template.
-    pub fn scan_text(&self, _text: &str, _name: Option<&str>, _now: i64) -> Vec<Finding> {
-        Vec::new()
+    /// Scans a text that is no object: a file that cannot be parsed, such as a template. `name` is the file's name.
+    pub fn scan_text(&self, text: &str, name: Option<&str>, now: i64) -> Vec<Finding> {
+        let mut engine = Engine::new(self, now);
+        engine.file(&Place::root(), name, text, Context::top());
+        engine.finish()
     }
 
-    /// What is in `new` and was not in `old`: an update is judged by what it changes.
+    /// What is in `new` and was not in `old`: an update is judged by what it changes. A value that was there once and is
+    /// there twice is new.
     pub fn scan_update(&self, old: &Node<'_>, new: &Node<'_>, now: i64) -> Vec<Finding> {
-        let _ = old;
-        self.scan(new, now)
+        let findings = self.scan(new, now);
+        if findings.is_empty() {
+            return findings;
+        }
+        let mut before: HashMap<_, usize> = HashMap::new();
+        for finding in self.scan(old, now) {
+            *before.entry((finding.rule.id, finding.fingerprint)).or_default() += 1;
+        }
+        let is_new = |finding: &Finding| match before.get_mut(&(finding.rule.id, finding.fingerprint)) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        };
+        findings.into_iter().filter(is_new).collect()
     }
+}
+
+/// Reads JSON.
+///
+/// # Errors
+///
+/// If it is none, or nested deeper than 127 levels.
+pub fn read_json(bytes: &[u8]) -> Result<Node<'_>, ScanError> {
+    serde_json::from_slice(bytes).map_err(|error| ScanError::Unreadable {
+        line: error.line(),
+        column: error.column(),
+    })
 }
