@@ -18,7 +18,7 @@ const AWS_ACCESS_KEY_ID: &str = "aws-access-key-id";
 pub(super) struct Context {
     /// Whether names count: not in a schema, a reference or a role.
     pub names: bool,
-    /// Whether a random value is worth a warning: where users put values, not where Kubernetes does.
+    /// Whether a random value is worth a warning: where users put values, not where Kubernetes does, nor within files.
     pub values: bool,
     /// Whether this is a copy of the object, as in `last-applied-configuration`.
     pub copy: bool,
@@ -61,6 +61,7 @@ impl Context {
     pub fn after_reading(self) -> Self {
         Self {
             read: self.read + 1,
+            values: false,
             ..self
         }
     }

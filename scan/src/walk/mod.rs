@@ -9,6 +9,8 @@ mod object;
 mod place;
 mod random;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::collections::HashMap;

@@ -9,6 +9,9 @@ cl du ga qu ue ff ba ey ls va um pp ua up lu go ht ru ug ds lt pi rc rr eg au ck
 ys ob mm fu ph og ms ye ud mb ip ub oi rl gu dr hr cc tw ft wn nu af hu nn eo vo rv nf xp gn sm fl iz ok nl my gl aw ju oa \
 eq sy sl ps jo lf nv je nk kn gs dy hy ze ks xt bs ik dd pc md vp db kb cs az vm ui js fs ml tp tc ud xy ws sq";
 
+/// How much of a text must be rare pairs. In random text of letters and digits about 60 % are.
+const RARE_PERCENT: usize = 45;
+
 /// For each letter, the letters that commonly follow it, as bits.
 static FOLLOWERS: [u32; 26] = {
     let bytes = COMMON.as_bytes();
@@ -40,7 +43,7 @@ pub(super) fn looks_random(text: &str) -> bool {
         return false;
     }
     let rare = bytes.windows(2).filter(|pair| is_rare(pair[0], pair[1])).count();
-    rare * 2 > bytes.len()
+    rare * 100 > bytes.len() * RARE_PERCENT
 }
 
 fn is_key_byte(byte: u8) -> bool {
@@ -52,8 +55,7 @@ fn is_rare(first: u8, second: u8) -> bool {
     match (lower.is_ascii_lowercase(), next.is_ascii_lowercase()) {
         (true, true) => {
             let common = FOLLOWERS[usize::from(lower - b'a')] & (1 << (next - b'a')) != 0;
-            // A capital within a word begins the next one; a small letter after two capitals does not.
-            !common || (first.is_ascii_uppercase() && second.is_ascii_uppercase() && !common)
+            !common
         }
         (true, false) => next.is_ascii_digit(),
         (false, true) => lower.is_ascii_digit(),
