@@ -83,8 +83,8 @@ impl<'p> Place<'p> {
                         push_pointer(&mut pointer, key);
                     }
                 }
-                Segment::Index(index) if inside => field.push_str(&format!("[{index}]")),
-                Segment::Index(index) => pointer.push_str(&format!("/{index}")),
+                Segment::Index(index) if inside => field.extend(["[", &index.to_string(), "]"]),
+                Segment::Index(index) => pointer.extend(["/", &index.to_string()]),
                 Segment::Read(format) => {
                     flush(&mut field, &mut steps);
                     steps.push(Step::Read(format));
@@ -119,7 +119,7 @@ fn push_field(field: &mut String, key: &str) {
         }
         field.push_str(key);
     } else {
-        field.push_str(&format!("[{key:?}]"));
+        field.extend(["[", &format!("{key:?}"), "]"]);
     }
 }
 

@@ -32,10 +32,7 @@ impl Engine<'_> {
         let many = text.as_bytes()[..lines].contains(&b'\n');
         for hit in &hits {
             if many {
-                let line = 1 + text.as_bytes()[..hit.span.start]
-                    .iter()
-                    .filter(|byte| **byte == b'\n')
-                    .count();
+                let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..hit.span.start]).count();
                 self.report(&place.line(line), text, hit, context, mark);
             } else {
                 self.report(place, text, hit, context, mark);
@@ -59,7 +56,7 @@ impl Engine<'_> {
     /// A text in which nothing stands out: what the whole of it is, what its name makes of it, and whether it looks random.
     pub fn alone(&mut self, place: &Place<'_>, name: Option<&str>, text: &str, context: Context) {
         let input = self.input(text, name);
-        let hit = key::whole(&input).or_else(|| self.named(&input, context)).or_else(|| {
+        let hit = key::whole(&input).or_else(|| named(&input, context)).or_else(|| {
             let random = context.values && random::looks_random(text);
             random.then(|| Hit::new(&rules::RANDOM_VALUE, Tier::Statistical, 0..text.len()))
         });
@@ -67,19 +64,6 @@ impl Engine<'_> {
             let mark = self.mark();
             self.report(place, text, &hit, context, mark);
         }
-    }
-
-    fn named(&self, input: &Input<'_>, context: Context) -> Option<Hit> {
-        let name = input
-            .name
-            .filter(|_| context.names && input.text.len() <= LONGEST_NAMED)?;
-        if !carrier::may_name_secret(name) || ends_in_time(input.text) {
-            return None;
-        }
-        join_token(input)
-            .or_else(|| token::named(input))
-            .or_else(|| key::named(input))
-            .or_else(|| carrier::named(input))
     }
 
     /// What comes out when a text is decoded or read.
@@ -151,6 +135,20 @@ impl Engine<'_> {
     }
 }
 
+/// What its name makes of a text.
+fn named(input: &Input<'_>, context: Context) -> Option<Hit> {
+    let name = input
+        .name
+        .filter(|_| context.names && input.text.len() <= LONGEST_NAMED)?;
+    if !carrier::may_name_secret(name) || ends_in_time(input.text) {
+        return None;
+    }
+    join_token(input)
+        .or_else(|| token::named(input))
+        .or_else(|| key::named(input))
+        .or_else(|| carrier::named(input))
+}
+
 /// Whether a text is a token that tells its own end: nothing was found in it, so it lives short enough.
 pub(super) fn ends_in_time(text: &str) -> bool {
     let token = text.strip_prefix("Bearer ").unwrap_or(text);
@@ -173,13 +171,16 @@ fn join_token(input: &Input<'_>) -> Option<Hit> {
     (asked && part(id, 6) && part(secret, 16)).then(|| Hit::new(&rules::JOIN_TOKEN, Tier::Shaped, 0..input.text.len()))
 }
 
+/// How the names of scripts end, and that of the annotation in which kubectl keeps a command line.
+const SCRIPTS: &[&str] = &[".sh", ".bash", "kubernetes.io/change-cause"];
+
 fn is_script(name: Option<&str>, text: &str) -> bool {
-    text.starts_with("#!") || name.is_some_and(|name| name.ends_with(".sh") || name.ends_with("change-cause"))
+    text.starts_with("#!") || name.is_some_and(|name| SCRIPTS.iter().any(|end| name.ends_with(end)))
 }
 
 /// Whether a text can be a file of a format: it has lines, or a name that says so.
 fn may_be_file(name: Option<&str>, text: &str) -> bool {
     let starts = text.starts_with(['<', '{', '[']);
-    let named = || name.is_some_and(|name| object::is_file_name(name));
+    let named = || name.is_some_and(object::is_file_name);
     name != Some("description") && (starts || named() || text.contains('\n'))
 }
