@@ -1,5 +1,15 @@
 //! How credentials are carried: under names, in headers, URLs, connection strings, command lines and config files.
 
+mod hash;
+mod literal;
+mod name;
+mod named;
+mod rules;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use crate::hit::{Anchor, Hit, Input};
@@ -7,20 +17,20 @@ use crate::rule::Rule;
 use crate::tree::Node;
 
 /// Every rule of this module.
-pub(crate) const RULES: &[&Rule] = &[];
+pub(crate) const RULES: &[&Rule] = rules::ALL;
 
 /// What to search texts for.
-pub(crate) const ANCHORS: &[Anchor] = &[];
+pub(crate) const ANCHORS: &[Anchor] = hash::ANCHORS;
 
 /// Whether a name may ask for a secret at all. Cheap: it is asked of every key of every object.
-pub(crate) fn may_name_secret(_name: &str) -> bool {
-    false
+pub(crate) fn may_name_secret(name: &str) -> bool {
+    name::may_name_secret(name)
 }
 
 /// A literal under a name that asks for a secret. The span is the whole text, or the part of it that is secret
 /// (what follows `Bearer`).
-pub(crate) fn named(_input: &Input<'_>) -> Option<Hit> {
-    None
+pub(crate) fn named(input: &Input<'_>) -> Option<Hit> {
+    named::named(input)
 }
 
 /// A text that was read as a config file.

@@ -1,0 +1,523 @@
+//! What a name asks for: `DB_PASSWORD` a password, `passwordFile` a path, `topologyKey` nothing.
+
+use super::words::{MOST, Words};
+
+/// What kind of secret a name asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Password,
+    Token,
+    ApiKey,
+    Secret,
+    ClientSecret,
+    Signing,
+    /// An `Authorization` header: the scheme stands before the credential.
+    Authorization,
+    /// A user and a password with a colon between them.
+    BasicAuth,
+    /// A hash of a password.
+    Hash,
+}
+
+/// How much the name alone says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strength {
+    /// Any literal is a secret, also `mysql`: `password`, `CLIENT_SECRET`.
+    Certain,
+    /// A literal is a secret unless it could be the name of an object: `apiKey`, `S3_SECRET`.
+    Probable,
+    /// The same, but names are so common there that they are nothing to speak of: `secretKey: db-password`, `token`.
+    Nameable,
+    /// Only what looks random is a secret: `secret` and `credentials` mostly hold the name of a Secret or a file.
+    Ambiguous,
+}
+
+/// What a name asks for, and how clearly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub kind: Kind,
+    pub strength: Strength,
+}
+
+const fn asked(kind: Kind, strength: Strength) -> Asked {
+    Asked { kind, strength }
+}
+
+/// For each byte, what may begin with it in a name that asks for a secret. Both cases.
+const STEMS: [&[&[u8]]; 256] = {
+    let mut table: [&[&[u8]]; 256] = [&[]; 256];
+    let stems: [(u8, &[&[u8]]); 7] = [
+        (b'a', &[b"auth"]),
+        (b'b', &[b"bearer"]),
+        (b'c', &[b"cred", b"cookie"]),
+        (b'k', &[b"key"]),
+        (b'p', &[b"pass", b"pw", b"psk", b"pat"]),
+        (b's', &[b"secret", b"salt"]),
+        (b't', &[b"token"]),
+    ];
+    let mut at = 0;
+    while at < stems.len() {
+        let (first, list) = stems[at];
+        table[first as usize] = list;
+        table[first.to_ascii_uppercase() as usize] = list;
+        at += 1;
+    }
+    table
+};
+
+/// Whether a name may ask for a secret at all: one pass, nothing kept. The judgement is [`judge`]'s.
+pub(super) fn may_name_secret(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.iter().enumerate().any(|(at, byte)| {
+        let stems = STEMS[usize::from(*byte)];
+        !stems.is_empty()
+            && stems.iter().any(|stem| {
+                bytes
+                    .get(at..at + stem.len())
+                    .is_some_and(|there| there.eq_ignore_ascii_case(stem))
+            })
+    })
+}
+
+/// Words that say that the name is about what to do, not the secret: `ALLOW_EMPTY_PASSWORD`.
+const VERBS: &[&str] = &[
+    "allow",
+    "allowed",
+    "enable",
+    "enabled",
+    "disable",
+    "disabled",
+    "require",
+    "requires",
+    "required",
+    "use",
+    "uses",
+    "has",
+    "is",
+    "generate",
+    "automount",
+    "existing",
+    "min",
+    "max",
+    "num",
+    "skip",
+    "ignore",
+    "mask",
+    "redact",
+    "inject",
+    "checksum",
+];
+
+/// The same, where they come first: `CHANGE_PASSWORD`, but `PRICE_CHANGE_PASSWORD` belongs to a service.
+const LEADING_VERBS: &[&str] = &[
+    "change",
+    "reset",
+    "forgot",
+    "forgotten",
+    "no",
+    "show",
+    "hide",
+    "update",
+    "validate",
+    "expire",
+    "rotate",
+    "support",
+    "supports",
+    "prompt",
+    "ask",
+    "remember",
+    "without",
+    "confirm",
+];
+
+/// Words after the secret's own that do not change what the name asks for: `ADMIN_PASSWORD_DEFAULT`, `tokenValue`.
+const TAILS: &[&str] = &[
+    "value",
+    "plain",
+    "plaintext",
+    "clear",
+    "cleartext",
+    "raw",
+    "literal",
+    "default",
+    "b64",
+    "base64",
+    "encoded",
+    "prod",
+    "production",
+    "dev",
+    "development",
+    "test",
+    "testing",
+    "stage",
+    "staging",
+    "qa",
+    "old",
+    "new",
+    "current",
+    "previous",
+    "primary",
+    "secondary",
+    "override",
+    "again",
+    "confirmation",
+    "v1",
+    "v2",
+];
+
+/// What a name asks for, if it asks for a secret. The last words decide: `passwordSecretName` asks for a name.
+pub(super) fn judge(name: &str) -> Option<Asked> {
+    let words = Words::of(name);
+    let mut buffer = [""; MOST];
+    let mut list = words.list(&mut buffer);
+    while list.len() > 1 && TAILS.contains(&list[list.len() - 1]) {
+        list = &list[..list.len() - 1];
+    }
+    let (last, before) = list.split_last()?;
+    if before.iter().any(|word| VERBS.contains(word)) || before.first().is_some_and(|word| LEADING_VERBS.contains(word))
+    {
+        return None;
+    }
+    judge_last(
+        last.trim_end_matches(|digit: char| digit.is_ascii_digit()),
+        before,
+        words.shouts,
+    )
+}
+
+fn judge_last(last: &str, before: &[&str], shouts: bool) -> Option<Asked> {
+    let previous = before.last().copied().unwrap_or_default();
+    if is_password(last, previous, shouts) {
+        return Some(asked(Kind::Password, Strength::Certain));
+    }
+    match last {
+        "secret" => secret(previous, before, shouts),
+        "token" => token(previous, before, shouts),
+        "key" => key(previous, before, shouts),
+        "secrets" | "tokens" | "keys" | "credential" | "credentials" | "cred" | "creds" => plural(last, previous),
+        "auth" | "basicauth" | "userpass" | "htpasswd" => auth(last, previous),
+        "authorization" if matches!(previous, "" | "proxy" | "x" | "header" | "headers") => {
+            Some(asked(Kind::Authorization, Strength::Probable))
+        }
+        "bearer" | "pat" => Some(asked(Kind::Token, Strength::Ambiguous)),
+        "cookie" if previous == "erlang" => Some(asked(Kind::Secret, Strength::Certain)),
+        "base" if before.ends_with(&["secret", "key"]) => Some(asked(Kind::Signing, Strength::Certain)),
+        "salt" => Some(asked(Kind::Signing, Strength::Ambiguous)),
+        "psk" => Some(asked(Kind::Secret, Strength::Probable)),
+        "hash" | "hashed" | "md" | "sha" | "bcrypt" | "digest" | "encrypted" if is_password(previous, "", shouts) => {
+            Some(asked(Kind::Hash, Strength::Ambiguous))
+        }
+        _ => joined(last, shouts),
+    }
+}
+
+/// One word without a seam: `authtoken`, `clientsecret`, `secretkey`.
+fn joined(last: &str, shouts: bool) -> Option<Asked> {
+    let (stem, judge): (&str, fn(&str, &[&str], bool) -> Option<Asked>) = if let Some(stem) = last.strip_suffix("token")
+    {
+        (stem, token)
+    } else if let Some(stem) = last.strip_suffix("secret") {
+        (stem, secret)
+    } else {
+        let stem = last.strip_suffix("key")?;
+        if !KEY_WORDS.contains(&stem) {
+            return None;
+        }
+        (stem, key)
+    };
+    judge(stem, &[stem], shouts)
+}
+
+/// Words that end like `pass` and are none.
+const NO_PASS: &[&str] = &[
+    "bypass",
+    "compass",
+    "encompass",
+    "trespass",
+    "surpass",
+    "underpass",
+    "overpass",
+    "passpass",
+];
+
+/// What forwards a request in a web server's configuration: `proxy_pass http://backend`.
+const FORWARDS: &[&str] = &[
+    "proxy",
+    "fastcgi",
+    "uwsgi",
+    "scgi",
+    "grpc",
+    "memcached",
+    "first",
+    "second",
+    "single",
+    "multi",
+];
+
+fn is_password(last: &str, previous: &str, shouts: bool) -> bool {
+    match last {
+        "pass" => shouts || !FORWARDS.contains(&previous),
+        "word" | "phrase" | "wd" | "code" => previous == "pass",
+        "pw" | "masterauth" | "passphrase" | "passcode" | "passwort" => true,
+        "passwords" => true,
+        "oldpwd" | "htpasswd" => false,
+        _ => {
+            last.ends_with("password")
+                || last.ends_with("passwd")
+                || last.ends_with("passphrase")
+                || last.ends_with("pwd")
+                || last == "bindpw"
+                || last == "rootpw"
+                || (last.ends_with("pass") && !NO_PASS.contains(&last))
+        }
+    }
+}
+
+/// What comes before `secret` where it is a value and no object.
+const CLIENTS: &[&str] = &[
+    "client",
+    "consumer",
+    "app",
+    "application",
+    "oauth",
+    "oauth2",
+    "oidc",
+    "sso",
+];
+const SIGNERS: &[&str] = &[
+    "cookie",
+    "session",
+    "jwt",
+    "signing",
+    "sign",
+    "hmac",
+    "csrf",
+    "encryption",
+    "crypto",
+    "state",
+    "hash",
+    "token",
+    "nextauth",
+    "flask",
+    "rails",
+    "webhook",
+    "hook",
+    "cookies",
+    "sessions",
+    "signature",
+];
+const SHARED: &[&str] = &[
+    "api", "auth", "shared", "access", "admin", "root", "user", "master", "service", "db", "database", "bot", "rpc",
+    "mfa", "totp", "chap", "radius", "turn", "internal", "server",
+];
+/// What comes before `secret` where it is an object's name.
+const OBJECTS: &[&str] = &[
+    "tls",
+    "pull",
+    "cert",
+    "certificate",
+    "certificates",
+    "ca",
+    "existing",
+    "external",
+    "registry",
+    "ssl",
+    "credentials",
+    "credential",
+    "password",
+    "config",
+    "kubernetes",
+    "k8s",
+    "kube",
+    "image",
+    "key",
+    "keys",
+    "creds",
+    "cacert",
+    "keystore",
+    "truststore",
+    "ssh",
+    "kubeconfig",
+    "license",
+    "imagepull",
+    "target",
+    "source",
+];
+
+fn secret(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
+    let token_secret = previous == "token"
+        && !before
+            .iter()
+            .any(|word| matches!(*word, "access" | "oauth" | "jwt" | "api"));
+    Some(
+        if OBJECTS.contains(&previous) || token_secret || previous.is_empty() && !shouts {
+            asked(Kind::Secret, Strength::Ambiguous)
+        } else if CLIENTS.contains(&previous) {
+            asked(Kind::ClientSecret, Strength::Certain)
+        } else if matches!(previous, "webhook" | "hook") {
+            asked(Kind::Signing, Strength::Probable)
+        } else if SIGNERS.contains(&previous) {
+            asked(Kind::Signing, Strength::Certain)
+        } else if SHARED.contains(&previous) && (shouts || matches!(previous, "api" | "shared" | "access")) {
+            asked(Kind::Secret, Strength::Certain)
+        } else {
+            asked(Kind::Secret, Strength::Probable)
+        },
+    )
+}
+
+/// Tokens that are places in a list or words of a language.
+const NO_TOKENS: &[&str] = &[
+    "next",
+    "page",
+    "continue",
+    "continuation",
+    "cancellation",
+    "sync",
+    "idempotency",
+    "bos",
+    "eos",
+    "pad",
+    "unk",
+    "sep",
+    "cls",
+    "mask",
+    "special",
+    "stop",
+    "design",
+    "per",
+    "max",
+    "min",
+    "num",
+    "lock",
+    "resume",
+    "skip",
+    "request",
+    "begin",
+    "end",
+    "delta",
+    "watermark",
+    "image",
+    "prompt",
+    "completion",
+];
+
+fn token(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
+    if NO_TOKENS.contains(&previous) {
+        return None;
+    }
+    let strength = if before.is_empty() {
+        if shouts { Strength::Probable } else { Strength::Nameable }
+    } else if shouts {
+        Strength::Certain
+    } else {
+        Strength::Probable
+    };
+    Some(asked(Kind::Token, strength))
+}
+
+/// What makes a `key` a secret.
+const KEY_WORDS: &[&str] = &[
+    "api",
+    "access",
+    "secret",
+    "private",
+    "signing",
+    "encryption",
+    "master",
+    "account",
+    "shared",
+    "auth",
+    "app",
+    "application",
+    "subscription",
+    "crypto",
+    "crypt",
+    "cipher",
+    "hmac",
+    "session",
+    "jwt",
+    "admin",
+    "deploy",
+    "license",
+    "licence",
+    "storage",
+    "unseal",
+    "aes",
+    "function",
+    "functions",
+    "preshared",
+    "secretaccess",
+    "service",
+    "cookie",
+    "nonce",
+    "fernet",
+    "webhook",
+];
+
+/// Whose secret key is one of a pair, and signs requests: `MINIO_SECRET_KEY`. Others' signs sessions: `DJANGO_SECRET_KEY`.
+const BUCKETS: &[&str] = &[
+    "aws", "s3", "minio", "storage", "bucket", "oss", "cos", "access", "r2", "spaces", "ceph", "b2",
+];
+
+fn key(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
+    use Strength::{Ambiguous, Certain, Nameable, Probable};
+    // The pair of them: `publicApiKey`, `public_access_key`.
+    if before
+        .iter()
+        .any(|word| matches!(*word, "public" | "pub" | "publishable" | "site" | "kms"))
+    {
+        return None;
+    }
+    let by_case = if shouts { Certain } else { Probable };
+    Some(match previous {
+        "api" | "subscription" | "functions" => asked(Kind::ApiKey, by_case),
+        "app" | "application" if shouts || before.len() > 1 => asked(Kind::ApiKey, Probable),
+        // It may be the name of a key within a Secret: `existingSecretKey`, `secretKey: db-password`.
+        "secret" if before.iter().any(|word| BUCKETS.contains(word)) => asked(Kind::Secret, by_case),
+        "secret" if shouts => asked(Kind::Signing, Certain),
+        "secret" => asked(Kind::Secret, Nameable),
+        "secretaccess" => asked(Kind::Secret, by_case),
+        "access" if before.ends_with(&["secret", "access"]) => asked(Kind::Secret, by_case),
+        "access" | "license" | "licence" | "storage" | "function" | "service" | "deploy" | "admin" | "nonce"
+        | "app" | "application" => asked(Kind::ApiKey, Ambiguous),
+        "signing" | "session" | "jwt" | "cookie" | "hmac" => asked(Kind::Signing, by_case),
+        "encryption" | "crypto" | "crypt" | "cipher" | "fernet" | "aes" | "master" | "account" | "shared"
+        | "preshared" | "unseal" | "auth" | "webhook" => asked(Kind::Secret, by_case),
+        "private" => asked(Kind::Secret, Ambiguous),
+        "password" | "token" => asked(Kind::Secret, Ambiguous),
+        "base" | "primary" | "partition" | "cache" | "host" | "topology" | "object" | "routing" | "sort" | "group"
+        | "lookup" | "instrumentation" | "verification" | "verify" | "map" | "row" | "write" | "hash" | "index"
+        | "query" => return None,
+        // `SENDGRID_KEY`, `OPENAI_KEY`.
+        _ if shouts && !before.is_empty() => asked(Kind::ApiKey, Ambiguous),
+        _ => return None,
+    })
+}
+
+fn plural(last: &str, previous: &str) -> Option<Asked> {
+    let kind = match last {
+        "tokens" if !NO_TOKENS.contains(&previous) => Kind::Token,
+        "keys"
+            if matches!(
+                previous,
+                "api" | "master" | "encryption" | "signing" | "unseal" | "auth"
+            ) =>
+        {
+            Kind::ApiKey
+        }
+        "secrets" => Kind::Secret,
+        "credential" | "credentials" | "cred" | "creds" => Kind::BasicAuth,
+        _ => return None,
+    };
+    Some(asked(kind, Strength::Ambiguous))
+}
+
+fn auth(last: &str, previous: &str) -> Option<Asked> {
+    Some(match (last, previous) {
+        ("auth", "basic" | "neo4j" | "http" | "user" | "registry") | ("basicauth" | "userpass", _) => {
+            asked(Kind::BasicAuth, Strength::Certain)
+        }
+        _ => asked(Kind::BasicAuth, Strength::Ambiguous),
+    })
+}

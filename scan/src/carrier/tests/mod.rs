@@ -1,0 +1,3 @@
+//! What is found, and what is left alone.
+
+mod named;
