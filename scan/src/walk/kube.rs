@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::decode;
 use super::engine::{Context, Engine};
 use super::place::Place;
-use super::{helm, rules};
+use super::{helm, rules, text};
 use crate::carrier;
 use crate::finding::{Lifetime, Mitigation, Tier};
 use crate::hit::Hit;
@@ -14,6 +14,8 @@ use crate::tree::Node;
 
 /// The life that Kubernetes' own admission gives to mounted tokens. The API server takes it for an hour.
 const DEFAULT_TOKEN_LIFE: i64 = 3607;
+/// The type of Secrets that let nodes join.
+const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 /// Annotations that hold the object itself as it was applied.
 const COPIES: &[&str] = &[
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -143,7 +145,7 @@ impl Engine<'_> {
                 let hit = Hit::new(&rules::SERVICE_ACCOUNT_TOKEN_SECRET, Tier::Proven, 0..0).living(Lifetime::Endless);
                 self.report_bytes(&place.key("type"), value.as_bytes(), &hit, context);
             }
-            Some("bootstrap.kubernetes.io/token") => self.bootstrap_token(place, node, context),
+            Some(BOOTSTRAP_TYPE) => self.bootstrap_token(place, node, context),
             _ => {}
         }
     }
@@ -215,6 +217,10 @@ impl Engine<'_> {
         if helm::is_release(secret) {
             return self.release(place, data, context);
         }
+        if secret.get("type").and_then(Node::as_str) == Some(BOOTSTRAP_TYPE) {
+            // Judged as a whole, by its end.
+            return;
+        }
         let secret_name = secret
             .at(&["metadata", "name"])
             .and_then(Node::as_str)
@@ -251,19 +257,21 @@ impl Engine<'_> {
         }
     }
 
-    /// `auth` of a registry in a Docker configuration: base64 of `user:password`.
-    pub fn registry(&mut self, place: &Place<'_>, auth: &str, context: Context) {
-        let Some(bytes) = decode::base64(auth).filter(|_| auth.len() >= 8) else {
-            return;
-        };
+    /// `auth` of a registry in a Docker configuration: base64 of `user:password`. Whether it is that.
+    pub fn registry(&mut self, place: &Place<'_>, auth: &str, context: Context) -> bool {
+        let bytes = decode::base64(auth).filter(|_| auth.len() >= 8).unwrap_or_default();
         let Some((user, password)) = decode::as_text(&bytes).and_then(|text| text.split_once(':')) else {
-            return;
+            return false;
         };
         let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if plain(user) && plain(password) && carrier::is_literal(password) && !super::text::ends_in_time(password) {
+        if !(plain(user) && plain(password)) {
+            return false;
+        }
+        if carrier::is_literal(password) && !text::ends_in_time(password) {
             let hit = Hit::new(&rules::REGISTRY_CREDENTIAL, Tier::Proven, 0..0);
             self.report_bytes(place, password.as_bytes(), &hit, context);
         }
+        true
     }
 
     fn limits(&self) -> &crate::limits::Limits {

@@ -92,7 +92,7 @@ impl Engine<'_> {
         name: Option<&str>,
         context: Context,
     ) {
-        self.whole_object(place, node, context);
+        let registry = self.whole_object(place, node, context);
         let pair = pair_name(members);
         for (key, value) in members {
             let here = place.key(key);
@@ -106,6 +106,7 @@ impl Engine<'_> {
             let values = inherited.is_some() && pair.is_some();
             let context = if values { context.of_values() } else { context };
             match (key.as_ref(), value) {
+                ("auth", _) if registry => {}
                 ("serviceAccountToken", Node::Object(_)) => self.projected_token(&here, value, context),
                 ("tokenRequests", Node::Array(items)) => self.token_requests(&here, items, context),
                 ("args", Node::Array(_)) if member(members, "command").is_some() => {
@@ -126,8 +127,8 @@ impl Engine<'_> {
         }
     }
 
-    /// What only the whole of an object shows.
-    fn whole_object(&mut self, place: &Place<'_>, node: &Node<'_>, context: Context) {
+    /// What only the whole of an object shows. Whether it is the entry of a registry, so that `auth` was judged.
+    fn whole_object(&mut self, place: &Place<'_>, node: &Node<'_>, context: Context) -> bool {
         if ["kty", "private_key", "type"]
             .iter()
             .any(|name| node.get(name).is_some())
@@ -135,9 +136,8 @@ impl Engine<'_> {
         {
             self.report_bytes(&place.key(field), value.as_bytes(), &hit, context);
         }
-        if let Some(auth) = node.get("auth").and_then(Node::as_str) {
-            self.registry(&place.key("auth"), auth, context);
-        }
+        let auth = node.get("auth").and_then(Node::as_str);
+        auth.is_some_and(|auth| self.registry(&place.key("auth"), auth, context))
     }
 
     /// A command and its arguments, as one list.
