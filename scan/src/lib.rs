@@ -14,6 +14,7 @@
 //!
 //! Nothing here reads a clock, a network or randomness: time and keys are arguments.
 
+mod actions;
 mod carrier;
 mod finding;
 mod hit;
@@ -24,6 +25,7 @@ mod token;
 mod tree;
 mod walk;
 
+pub use actions::{ActionRule, Actions};
 pub use finding::{Action, Finding, Fingerprint, FingerprintKey, Lifetime, Location, Mitigation, Step, Tier};
 pub use limits::{Limits, LimitsError};
 pub use rule::{Remedy, Rule, rule, rules};
