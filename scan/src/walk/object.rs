@@ -99,7 +99,11 @@ impl Engine<'_> {
             if key.len() >= SHORTEST_KEY {
                 self.key(&here, key, context);
             }
-            let context = if is_reference(key) { context.nameless() } else { context };
+            let context = if is_reference(key) || names_a_secret(value) {
+                context.nameless()
+            } else {
+                context
+            };
             let inherited = pair
                 .filter(|_| VALUES.contains(&key.as_ref()))
                 .or(name.filter(|_| INNER_VALUES.contains(&key.as_ref())));
@@ -185,6 +189,11 @@ fn is_reference(key: &str) -> bool {
             "valueFrom" | "envFrom" | "imagePullSecrets" | "ownerReferences" | "openAPIV3Schema" | "secretObjects"
         )
         || kube::is_schema(key)
+}
+
+/// Whether an object only says which entry of which Secret is meant: `{secretName: …, password: its key}`.
+fn names_a_secret(node: &Node<'_>) -> bool {
+    node.members().len() <= 3 && node.get("secretName").is_some()
 }
 
 /// Whether a name is that of a file: `application.properties`, `.env`, `etc/config.toml`.
