@@ -23,6 +23,7 @@ mod limits;
 mod rule;
 mod token;
 mod tree;
+mod waiver;
 mod walk;
 
 pub use actions::{ActionRule, Actions};
@@ -30,4 +31,5 @@ pub use finding::{Action, Finding, Fingerprint, FingerprintKey, Lifetime, Locati
 pub use limits::{Limits, LimitsError};
 pub use rule::{Remedy, Rule, rule, rules};
 pub use tree::{Node, Number};
+pub use waiver::{ObjectId, Waiver, WaiverProblem, Waivers, near};
 pub use walk::{ScanError, Scanner, Settings, read_json};
