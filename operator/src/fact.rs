@@ -1,13 +1,12 @@
 //! What is kept of the objects that are watched: facts, never whole objects.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use countersign_crds::{ApiAuthPolicyStatus, MINIMUM_SENSITIVITY_LABEL, ServiceIdentityStatus, TokenIssuerStatus};
+use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
 use countersign_policy::object::{Kind, POLICY_ANNOTATION, POLICY_UID_LABEL, ROLE_LABEL, Role};
 use countersign_policy::parse::{self, ParsedIdentity, ParsedIssuer, ParsedPolicy};
-use countersign_policy::world::{
-    GatewayFacts, HttpRouteFacts, NamespaceFacts, ObjectName, PodFacts, ServiceFacts, WaypointLabel,
-};
+use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, ObjectName, PodFacts, ServiceFacts};
 use kube::core::{DynamicObject, ObjectMeta};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -93,8 +92,14 @@ pub fn version(meta: &ObjectMeta) -> Version {
 /// What is kept of an object of which only the metadata was read.
 pub fn of_metadata(source: Source, meta: &ObjectMeta) -> Option<Fact> {
     match source {
-        Source::Namespaces => Some(Fact::Namespace(namespace(meta), meta.deletion_timestamp.is_some())),
-        Source::Pods => Some(Fact::Pod(pod(meta))),
+        Source::Namespaces => Some(Fact::Namespace(
+            NamespaceFacts::read(labels(meta)),
+            meta.deletion_timestamp.is_some(),
+        )),
+        Source::Pods => Some(Fact::Pod(PodFacts::read(
+            labels(meta).clone(),
+            meta.annotations.as_ref().unwrap_or(&NOTHING),
+        ))),
         _ => None,
     }
 }
@@ -128,12 +133,15 @@ pub fn of_object(source: Source, object: &DynamicObject) -> Option<Fact> {
                 Box::new(status(data)),
             ))
         }
-        Source::Services => Some(Fact::Service(service(object))),
-        Source::Gateways => {
-            let class = data["spec"]["gatewayClassName"].as_str().unwrap_or_default().to_owned();
-            Some(Fact::Gateway(GatewayFacts { class }))
+        Source::Services => Some(Fact::Service(ServiceFacts::read(
+            labels(&object.metadata),
+            &data["spec"],
+        ))),
+        Source::Gateways => Some(Fact::Gateway(GatewayFacts::read(&data["spec"]))),
+        Source::HttpRoutes => {
+            let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+            Some(Fact::HttpRoute(HttpRouteFacts::read(namespace, &data["spec"])))
         }
-        Source::HttpRoutes => Some(Fact::HttpRoute(http_route(object))),
         Source::Owned(kind) => observed(kind, object).map(|observed| Fact::Owned(Box::new(observed))),
         Source::Namespaces | Source::Pods => of_metadata(source, &object.metadata),
     }
@@ -181,121 +189,8 @@ pub fn status<S: DeserializeOwned + Default>(object: &Value) -> S {
     S::deserialize(&object["status"]).unwrap_or_default()
 }
 
-fn namespace(meta: &ObjectMeta) -> NamespaceFacts {
-    let label = |key: &str| meta.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
-    NamespaceFacts {
-        minimum_sensitivity: label(MINIMUM_SENSITIVITY_LABEL),
-        ambient: label("istio.io/dataplane-mode").as_deref() == Some("ambient"),
-        waypoint: meta.labels.as_ref().and_then(WaypointLabel::read),
-    }
-}
+static NOTHING: BTreeMap<String, String> = BTreeMap::new();
 
-fn pod(meta: &ObjectMeta) -> PodFacts {
-    let annotation = |key: &str| meta.annotations.as_ref().and_then(|annotations| annotations.get(key));
-    let is = |key: &str, value: &str| annotation(key).is_some_and(|is| is == value);
-    // Istio's own ports, which its injector excludes by itself, are no service's.
-    let excluded = annotation("traffic.sidecar.istio.io/excludeInboundPorts")
-        .into_iter()
-        .flat_map(|ports| ports.split(','))
-        .map(str::trim)
-        .any(|port| !matches!(port, "" | "15020" | "15021" | "15090"));
-    let included = annotation("traffic.sidecar.istio.io/includeInboundPorts");
-    let bypassed =
-        excluded || included.is_some_and(|ports| ports != "*") || is("sidecar.istio.io/interceptionMode", "NONE");
-    PodFacts {
-        labels: meta.labels.clone().unwrap_or_default(),
-        // A sidecar that some connections do not go through guards nothing for sure.
-        in_mesh: annotation("sidecar.istio.io/status").is_some() && !bypassed
-            || is("ambient.istio.io/redirection", "enabled") && !is("ambient.istio.io/bypass-inbound-capture", "true"),
-    }
-}
-
-fn http_route(object: &DynamicObject) -> HttpRouteFacts {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let spec = &object.data["spec"];
-    let is = |parent: &Value, field: &str, value: &str| parent[field].as_str().unwrap_or(value) == value;
-    let parents = spec["parentRefs"].as_array().into_iter().flatten().filter(|parent| {
-        is(parent, "group", "gateway.networking.k8s.io")
-            && is(parent, "kind", "Gateway")
-            && is(parent, "namespace", namespace)
-    });
-    let texts = |values: &Value| {
-        values
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|value| Some(value.as_str()?.to_owned()))
-            .collect()
-    };
-    HttpRouteFacts {
-        gateways: parents
-            .filter_map(|parent| Some(parent["name"].as_str()?.to_owned()))
-            .collect(),
-        hostnames: texts(&spec["hostnames"]),
-    }
-}
-
-fn service(object: &DynamicObject) -> ServiceFacts {
-    let selector = object.data["spec"]["selector"].as_object().into_iter().flatten();
-    ServiceFacts {
-        selector: selector
-            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-            .collect(),
-        waypoint: object.metadata.labels.as_ref().and_then(WaypointLabel::read),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case::none(&[], false)]
-    #[case::sidecar(&[("sidecar.istio.io/status", "{}")], true)]
-    #[case::as_the_injector_leaves_it(&[
-        ("sidecar.istio.io/status", "{}"),
-        ("sidecar.istio.io/interceptionMode", "REDIRECT"),
-        ("traffic.sidecar.istio.io/includeInboundPorts", "*"),
-        ("traffic.sidecar.istio.io/excludeInboundPorts", "15020"),
-    ], true)]
-    #[case::a_port_excluded(&[
-        ("sidecar.istio.io/status", "{}"),
-        ("traffic.sidecar.istio.io/excludeInboundPorts", "15020, 8080"),
-    ], false)]
-    #[case::nothing_excluded(&[
-        ("sidecar.istio.io/status", "{}"),
-        ("traffic.sidecar.istio.io/excludeInboundPorts", ""),
-    ], true)]
-    #[case::some_ports_included(&[
-        ("sidecar.istio.io/status", "{}"),
-        ("traffic.sidecar.istio.io/includeInboundPorts", "80"),
-    ], false)]
-    #[case::no_port_included(&[
-        ("sidecar.istio.io/status", "{}"),
-        ("traffic.sidecar.istio.io/includeInboundPorts", ""),
-    ], false)]
-    #[case::no_interception(&[
-        ("sidecar.istio.io/status", "{}"),
-        ("sidecar.istio.io/interceptionMode", "NONE"),
-    ], false)]
-    #[case::ambient(&[("ambient.istio.io/redirection", "enabled")], true)]
-    #[case::ambient_bypassed(&[
-        ("ambient.istio.io/redirection", "enabled"),
-        ("ambient.istio.io/bypass-inbound-capture", "true"),
-    ], false)]
-    fn a_pod_is_in_the_mesh_if_all_connections_go_through_it(
-        #[case] annotations: &[(&str, &str)],
-        #[case] in_mesh: bool,
-    ) {
-        let annotations = annotations
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let meta = ObjectMeta {
-            annotations: Some(annotations.collect()),
-            ..ObjectMeta::default()
-        };
-        assert_eq!(pod(&meta).in_mesh, in_mesh);
-    }
+fn labels(meta: &ObjectMeta) -> &BTreeMap<String, String> {
+    meta.labels.as_ref().unwrap_or(&NOTHING)
 }

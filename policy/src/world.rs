@@ -1,9 +1,13 @@
 //! What a policy is resolved against: the cluster as plain values, looked up through [`World`].
 
+mod facts;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::parse::{ParsedIdentity, ParsedIssuer, ParsedPolicy};
+
+pub use facts::{GatewayFacts, HttpRouteFacts, NamespaceFacts, PodFacts, ServiceFacts, WaypointLabel};
 
 /// The name of an object in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,81 +53,6 @@ pub enum Dependency {
     Policies(String),
     /// The Pods of a namespace, for those that no enforcer stands before.
     Pods(String),
-}
-
-/// What a policy needs to know of its Namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NamespaceFacts {
-    /// The value of the label `countersign.dev/minimum-sensitivity`, as written.
-    pub minimum_sensitivity: Option<String>,
-    /// Whether the label `istio.io/dataplane-mode` is `ambient`.
-    pub ambient: bool,
-    /// The waypoint that its labels ask for.
-    pub waypoint: Option<WaypointLabel>,
-}
-
-/// What labels say of a waypoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaypointLabel {
-    /// The value of `istio.io/use-waypoint`. The name `none` asks for no waypoint.
-    pub name: String,
-    /// The value of `istio.io/use-waypoint-namespace`, where the waypoint is in another namespace.
-    pub namespace: Option<String>,
-}
-
-impl WaypointLabel {
-    /// Reads an object's labels. `None` if they do not speak of a waypoint.
-    pub fn read(labels: &BTreeMap<String, String>) -> Option<Self> {
-        let name = labels.get("istio.io/use-waypoint")?.clone();
-        Some(Self {
-            name,
-            namespace: labels.get("istio.io/use-waypoint-namespace").cloned(),
-        })
-    }
-}
-
-/// What a policy needs to know of a Service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServiceFacts {
-    /// The labels of the Pods behind it. Empty for a Service without a selector.
-    pub selector: BTreeMap<String, String>,
-    /// The waypoint that its labels ask for, which overrides the Namespace's.
-    pub waypoint: Option<WaypointLabel>,
-}
-
-/// What a policy needs to know of a Gateway.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GatewayFacts {
-    /// The name of its GatewayClass.
-    pub class: String,
-}
-
-/// What a policy needs to know of an `HTTPRoute`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HttpRouteFacts {
-    /// The names of the Gateways of its own namespace that it is attached to (`parentRefs`).
-    pub gateways: Vec<String>,
-    /// Its hostnames. Empty for all that the Gateways serve.
-    pub hostnames: Vec<String>,
-}
-
-/// What a policy needs to know of a Pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodFacts {
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Whether Istio's sidecar was injected (annotation `sidecar.istio.io/status`), or ztunnel takes its traffic
-    /// (annotation `ambient.istio.io/redirection: enabled`).
-    pub in_mesh: bool,
-}
-
-impl PodFacts {
-    /// Whether it is the proxy of a gateway, by the labels that Istio gives those.
-    pub fn is_gateway(&self) -> bool {
-        let classic = |value: &String| matches!(value.as_str(), "ingressgateway" | "egressgateway");
-        self.labels.contains_key("gateway.networking.k8s.io/gateway-name")
-            || self.labels.get("istio").is_some_and(classic)
-    }
 }
 
 /// The cluster, as far as policies are concerned. Lookups cost the same however many objects there are.

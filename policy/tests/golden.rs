@@ -11,7 +11,7 @@ use countersign_crds::ApiAuthPolicyStatus;
 use countersign_identity::testing::SigningKey;
 use countersign_policy::conditions::{Applied, policy_status};
 use countersign_policy::object::Owner;
-use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, PodFacts, ServiceFacts, WaypointLabel};
+use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, PodFacts, ServiceFacts};
 use countersign_policy::{MapWorld, MeshSettings, ObjectName, evaluate, parse};
 use serde_json::{Value, json};
 
@@ -38,52 +38,24 @@ fn labels(value: &Value) -> BTreeMap<String, String> {
 fn add(world: &mut MapWorld, object: &Value, keys: &str) {
     let name = ObjectName::new(text(object, "/metadata/namespace"), text(object, "/metadata/name"));
     let meta_labels = labels(&object["metadata"]["labels"]);
-    let label = |name: &str| meta_labels.get(name).cloned();
     let spec = &object["spec"];
     match object["kind"].as_str().unwrap() {
         "Namespace" => {
-            let facts = NamespaceFacts {
-                minimum_sensitivity: label("countersign.dev/minimum-sensitivity"),
-                ambient: label("istio.io/dataplane-mode").as_deref() == Some("ambient"),
-                waypoint: WaypointLabel::read(&meta_labels),
-            };
-            world.namespaces.insert(name.name, facts);
+            world.namespaces.insert(name.name, NamespaceFacts::read(&meta_labels));
         }
         "Service" => {
-            let facts = ServiceFacts {
-                selector: labels(&spec["selector"]),
-                waypoint: WaypointLabel::read(&meta_labels),
-            };
-            world.services.insert(name, facts);
+            world.services.insert(name, ServiceFacts::read(&meta_labels, spec));
         }
         "Gateway" => {
-            world.gateways.insert(
-                name,
-                GatewayFacts {
-                    class: text(spec, "/gatewayClassName"),
-                },
-            );
+            world.gateways.insert(name, GatewayFacts::read(spec));
         }
         "HTTPRoute" => {
-            let facts = HttpRouteFacts {
-                gateways: spec["parentRefs"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|parent| text(parent, "/name"))
-                    .collect(),
-                hostnames: serde_json::from_value(spec["hostnames"].clone()).unwrap_or_default(),
-            };
+            let facts = HttpRouteFacts::read(&name.namespace, spec);
             world.http_routes.insert(name, facts);
         }
         "Pod" => {
-            let facts = PodFacts {
-                labels: meta_labels,
-                in_mesh: object["metadata"]["annotations"]
-                    .get("sidecar.istio.io/status")
-                    .is_some(),
-            };
-            world.pods.insert(name, facts);
+            let annotations = labels(&object["metadata"]["annotations"]);
+            world.pods.insert(name, PodFacts::read(meta_labels, &annotations));
         }
         "ServiceIdentity" => {
             world
