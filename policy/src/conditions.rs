@@ -165,15 +165,10 @@ fn programmed(report: &Report, applied: &Applied) -> Finding {
     }
 }
 
-/// What keeps a policy that is written from doing all that it says.
-fn partially(report: &Report) -> Option<Finding> {
-    let partial = |reason: &str, message: String| Some(Finding::new("Programmed", Some(false), reason, message));
-    if !report.narrowed.is_empty() {
-        return partial("PartiallyProgrammed", report.narrowed.join("; "));
-    }
-    let not_enforceable: Vec<String> = report
-        .rules
-        .iter()
+/// The rules that an enforcer cannot hold, which are refused there, each with the reason.
+pub(crate) fn not_enforceable(report: &Report) -> Vec<String> {
+    let rules = report.rules.iter();
+    rules
         .filter(|rule| rule.outcome == Outcome::NotEnforceable)
         .map(|rule| {
             format!(
@@ -183,7 +178,16 @@ fn partially(report: &Report) -> Option<Finding> {
                 rule.message.as_deref().unwrap_or_default()
             )
         })
-        .collect();
+        .collect()
+}
+
+/// What keeps a policy that is written from doing all that it says.
+fn partially(report: &Report) -> Option<Finding> {
+    let partial = |reason: &str, message: String| Some(Finding::new("Programmed", Some(false), reason, message));
+    if !report.narrowed.is_empty() {
+        return partial("PartiallyProgrammed", report.narrowed.join("; "));
+    }
+    let not_enforceable = not_enforceable(report);
     if !not_enforceable.is_empty() {
         return partial("NotEnforceable", not_enforceable.join("; "));
     }

@@ -4,6 +4,7 @@
 //! against the [`world`], [`compile`] lowers the result to an enforcer's objects, and [`conditions`] says what became of
 //! it. [`decide`] is the truth that all enforcers are held to. Nothing here reads a clock, a network or randomness.
 
+pub mod admission;
 pub mod compile;
 pub mod conditions;
 pub mod decide;

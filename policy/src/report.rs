@@ -69,19 +69,21 @@ impl Report {
     }
 }
 
+/// A target, such as `Service/payments`.
+pub(crate) fn target_in_short(target: &Target) -> String {
+    match target {
+        Target::Service(name) => format!("Service/{name}"),
+        Target::Gateway(name) => format!("Gateway/{name}"),
+        Target::HttpRoute(name) => format!("HTTPRoute/{name}"),
+        Target::Pods(labels) => {
+            let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
+            format!("Pods/{}", labels.join(","))
+        }
+    }
+}
+
 fn targets(targets: &[Target]) -> String {
-    let mut names: Vec<String> = targets
-        .iter()
-        .map(|target| match target {
-            Target::Service(name) => format!("Service/{name}"),
-            Target::Gateway(name) => format!("Gateway/{name}"),
-            Target::HttpRoute(name) => format!("HTTPRoute/{name}"),
-            Target::Pods(labels) => {
-                let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
-                format!("Pods/{}", labels.join(","))
-            }
-        })
-        .collect();
+    let mut names: Vec<String> = targets.iter().map(target_in_short).collect();
     if names.is_empty() {
         return "unknown".to_owned();
     }

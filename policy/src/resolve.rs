@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_identity::{KeySet, SpiffeId};
 
-use crate::model::{Header, Operation, Policy, RateLimit, Sensitivity};
+use crate::model::{Header, Operation, Policy, RateLimit, Sensitivity, Target};
 use crate::parse::{Issuer, ParsedPolicy, Problem, summary};
 use crate::tier;
 use crate::world::{Dependency, MeshSettings, World};
@@ -150,36 +150,91 @@ impl<'a, W> Lookup<'a, W> {
     }
 }
 
+/// What a policy comes to, and everything that speaks against it, in the order of its weight.
+struct Judged<'a> {
+    policy: &'a Policy,
+    points: Vec<Point>,
+    shared: overlap::Shared,
+    sensitivity: Sensitivity,
+    issuers: Issuers<'a>,
+    objections: Vec<(Reason, String)>,
+}
+
+fn judge<'a, W: World>(parsed: &'a ParsedPolicy, lookup: &mut Lookup<'a, W>) -> Result<Judged<'a>, Rejection> {
+    let (points, unresolved) = points::resolve(&parsed.name.namespace, &parsed.targets, lookup);
+    let policy = parsed.policy.as_ref().map_err(|problems| Rejection {
+        reason: Reason::Invalid,
+        message: summary(problems),
+        points: points.clone(),
+    })?;
+    let mut objections = Vec::new();
+    if let Some((reason, problem)) = unresolved {
+        objections.push((reason, problem.to_string()));
+    }
+    let shared = overlap::find(policy, &points, lookup);
+    if let Some(problem) = &shared.conflict {
+        objections.push((Reason::Conflicted, problem.to_string()));
+    }
+    let sensitivity = sensitivity_in_force(policy, &shared, lookup).unwrap_or_else(|message| {
+        objections.push((Reason::WeakerThanSensitivity, message));
+        shared.strictest.max(policy.sensitivity)
+    });
+    let issuers = find_issuers(policy, lookup).unwrap_or_else(|(reason, problem)| {
+        objections.push((reason, problem.to_string()));
+        Issuers::new()
+    });
+    // Of a target that is not there yet, its kind tells on which side callers are.
+    let outside = points.iter().any(Point::faces_outside)
+        || policy
+            .targets
+            .iter()
+            .any(|target| matches!(target, Target::Gateway(_) | Target::HttpRoute(_)));
+    let mut weaknesses = tier::weaknesses(policy, sensitivity, outside);
+    weaknesses.extend(long_lived(policy, &issuers, sensitivity));
+    if !weaknesses.is_empty() {
+        objections.push((Reason::WeakerThanSensitivity, summary(&weaknesses)));
+    }
+    Ok(Judged {
+        policy,
+        points,
+        shared,
+        sensitivity,
+        issuers,
+        objections,
+    })
+}
+
+/// Where a policy is enforced for some of its targets, as far as they are there.
+pub(crate) fn points_of<W: World>(parsed: &ParsedPolicy, targets: &[Target], lookup: &mut Lookup<'_, W>) -> Vec<Point> {
+    points::resolve(&parsed.name.namespace, targets, lookup).0
+}
+
+/// Everything that keeps a policy from being accepted, the gravest first.
+pub(crate) fn objections<'a, W: World>(parsed: &'a ParsedPolicy, lookup: &mut Lookup<'a, W>) -> Vec<(Reason, String)> {
+    judge(parsed, lookup).map_or_else(
+        |rejection| vec![(rejection.reason, rejection.message)],
+        |judged| judged.objections,
+    )
+}
+
 pub(crate) fn resolve<'a, W: World>(
     parsed: &'a ParsedPolicy,
     lookup: &mut Lookup<'a, W>,
 ) -> Result<Resolved, Rejection> {
-    let namespace = &parsed.name.namespace;
-    let (points, unresolved) = points::resolve(namespace, &parsed.targets, lookup);
-    let reject = |reason, message: String| Rejection {
-        reason,
-        message,
-        points: points.clone(),
-    };
-    let policy = parsed
-        .policy
-        .as_ref()
-        .map_err(|problems| reject(Reason::Invalid, summary(problems)))?;
-    if let Some((reason, problem)) = unresolved {
-        return Err(reject(reason, problem.to_string()));
-    }
-    let shared = overlap::find(policy, &points, lookup);
-    if let Some(problem) = &shared.conflict {
-        return Err(reject(Reason::Conflicted, problem.to_string()));
-    }
-    let sensitivity = sensitivity_in_force(policy, &shared, lookup)
-        .map_err(|message| reject(Reason::WeakerThanSensitivity, message))?;
-    let issuers = find_issuers(policy, lookup).map_err(|(reason, problem)| reject(reason, problem.to_string()))?;
-    let outside = points.iter().any(Point::faces_outside);
-    let mut weaknesses = tier::weaknesses(policy, sensitivity, outside);
-    weaknesses.extend(long_lived(policy, &issuers, sensitivity));
-    if !weaknesses.is_empty() {
-        return Err(reject(Reason::WeakerThanSensitivity, summary(&weaknesses)));
+    let Judged {
+        policy,
+        points,
+        shared,
+        sensitivity,
+        issuers,
+        objections,
+    } = judge(parsed, lookup)?;
+    if let Some((reason, message)) = objections.into_iter().next() {
+        return Err(Rejection {
+            reason,
+            message,
+            points,
+        });
     }
     let mut missing = Vec::new();
     let rules = grants::resolve(policy, &issuers, lookup, &mut missing);

@@ -71,6 +71,28 @@ impl Point {
         }
     }
 
+    /// Whether every request that passes another point passes this one too.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        use Attachment::{Gateway, Hosts};
+        if let (Some(ours), Some(theirs)) = (self.pods_behind(), other.pods_behind()) {
+            return ours.iter().all(|(label, value)| theirs.get(label) == Some(value));
+        }
+        match (&self.attachment, &other.attachment) {
+            (Gateway(ours), Gateway(theirs) | Hosts { gateway: theirs, .. }) => ours == theirs,
+            (
+                Hosts { gateway, hosts },
+                Hosts {
+                    gateway: same,
+                    hosts: theirs,
+                },
+            ) => {
+                let within = !theirs.is_empty() && theirs.iter().all(|host| hosts.contains(host));
+                gateway == same && (hosts.is_empty() || within)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether some request could pass both this point and another.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         use Attachment::{Gateway, Hosts};
