@@ -38,15 +38,11 @@ const SHORTEST_KEY: usize = 20;
 impl Engine<'_> {
     /// A document: an object of Kubernetes, a list of such, or anything else.
     pub fn document(&mut self, place: &Place<'_>, node: &Node<'_>, context: Context) {
-        let text = |name| node.get(name).and_then(Node::as_str);
-        match (text("kind"), text("apiVersion")) {
-            (Some(kind), Some(_)) => self.kubernetes(place, node, kind, context),
-            _ => match node {
-                Node::Array(items) if items.iter().all(|item| item.get("kind").is_some()) => {
-                    self.documents(place, items, context);
-                }
-                _ => self.node(place, node, None, context),
-            },
+        match node {
+            Node::Array(items) if items.iter().all(|item| item.get("kind").is_some()) => {
+                self.documents(place, items, context);
+            }
+            _ => self.node(place, node, None, context),
         }
     }
 
@@ -61,7 +57,11 @@ impl Engine<'_> {
         match node {
             Node::String(text) => self.text(place, name, text, context),
             Node::Array(items) => self.array(place, items, name, context),
-            Node::Object(members) => self.object(place, node, members, name, context),
+            Node::Object(members) => match kind(node) {
+                // Some kinds carry whole objects of others.
+                Some(kind) => self.kubernetes(place, node, kind, context),
+                None => self.object(place, node, members, name, context),
+            },
             Node::Number(Number::Integer(number)) => {
                 if name.is_some_and(carrier::may_name_secret) {
                     self.alone(place, name, &number.to_string(), context);
@@ -165,6 +165,12 @@ impl Engine<'_> {
             }
         }
     }
+}
+
+/// The kind, if this is an object of Kubernetes.
+fn kind<'n>(node: &'n Node<'_>) -> Option<&'n str> {
+    let text = |name| node.get(name).and_then(Node::as_str);
+    text("apiVersion").and(text("kind"))
 }
 
 fn member<'m, 'a>(members: &'m [Member<'a>], name: &str) -> Option<&'m Node<'a>> {

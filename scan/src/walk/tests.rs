@@ -217,3 +217,10 @@ fn what_is_no_json_is_an_error_that_shows_nothing_of_it() {
     let deep = "[".repeat(100_000);
     assert!(scanner(Settings::default()).scan_json(deep.as_bytes(), NOW).is_err());
 }
+
+#[test]
+fn objects_within_objects_are_judged_by_their_kind() {
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token"});
+    let work = json!({"apiVersion": "work.example/v1", "kind": "Work", "spec": {"manifests": [secret]}});
+    assert_eq!(found(&work), ["/spec/manifests/0/type: service-account-token-secret"]);
+}
