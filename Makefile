@@ -47,8 +47,11 @@ test: check test-tools test-testbed test-api test-cluster ## Everything (root)
 differential: ## The same requests to decide and to a real Istio (root): PAIRS=20000 SEED=…
 	@scripts/suite differential --pairs $(PAIRS) --seed $(SEED)
 
-bench: ## Time and memory with 10,000 policies, into target/bench.json (root)
+bench: bench-scan ## Time and memory with 10,000 policies, into target/bench.json; time of scans (root)
 	@$(STEP) "bench" scripts/suite bench
+
+bench-scan: ## What finding credentials costs for each object: COUNTERSIGN_CORPUS=FILE measures your own
+	@$(STEP) "bench of scans" cargo bench --locked -p countersign-scan
 
 compat: ## The API-server tests on Kubernetes 1.36 (root)
 	@$(STEP) "API server tests on Kubernetes 1.36" scripts/suite light --kubernetes 1.36
@@ -91,5 +94,5 @@ test-api:
 test-cluster:
 	@$(STEP) "cluster tests" scripts/suite mesh
 
-.PHONY: help demo up shell down image fmt gen check lint test differential bench compat clean check-format check-lint \
+.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan compat clean check-format check-lint \
 	check-licences check-rooms check-generated check-chart check-unit test-tools test-testbed test-api test-cluster
