@@ -35,6 +35,7 @@ fmt: ## Format the code
 
 gen: ## Write the generated files anew
 	@cargo run --quiet -p countersign-crds --bin crdgen charts/countersign/templates
+	@cargo run --quiet -p countersign-scan --bin vapgen charts/countersign/templates
 
 check: check-format check-lint check-licences check-rooms check-generated check-chart check-unit ## All that needs neither root nor a cluster
 

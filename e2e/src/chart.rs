@@ -29,6 +29,11 @@ pub async fn install_kinds(testbed: &Testbed) -> Result<()> {
     testbed.kubectl(&established).await.map(drop)
 }
 
+/// Installs the chart's `ValidatingAdmissionPolicies`.
+pub async fn install_admission_policies(testbed: &Testbed) -> Result<()> {
+    testbed.apply(&template("admission-policies.yaml")?).await
+}
+
 /// Installs the CRDs of the Gateway API.
 pub async fn install_gateway_kinds(testbed: &Testbed) -> Result<()> {
     apply(testbed, &tools()?.share("gateway-api")?).await?;

@@ -16,14 +16,33 @@
 {{- default (ternary (include "countersign.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
 {{- end }}
 
-{{- define "countersign.selectorLabels" -}}
+{{- define "countersign.instanceLabels" -}}
 app.kubernetes.io/name: {{ include "countersign.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "countersign.selectorLabels" -}}
+{{ include "countersign.instanceLabels" . }}
 app.kubernetes.io/component: operator
 {{- end }}
 
 {{- define "countersign.labels" -}}
 {{ include "countersign.selectorLabels" . }}
+{{ include "countersign.chartLabels" . }}
+{{- end }}
+
+{{/* Of what keeps credentials out: the webhook, and the policies that the API server evaluates itself. */}}
+{{- define "countersign.admissionSelectorLabels" -}}
+{{ include "countersign.instanceLabels" . }}
+app.kubernetes.io/component: webhook
+{{- end }}
+
+{{- define "countersign.admissionLabels" -}}
+{{ include "countersign.admissionSelectorLabels" . }}
+{{ include "countersign.chartLabels" . }}
+{{- end }}
+
+{{- define "countersign.chartLabels" -}}
 app.kubernetes.io/part-of: countersign
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
@@ -36,4 +55,39 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else -}}
 {{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
+{{- end }}
+
+{{/* A length of time such as 24h or 90d, in seconds. */}}
+{{- define "countersign.seconds" -}}
+{{- $unit := dict "s" 1 "m" 60 "h" 3600 "d" 86400 -}}
+{{- mul (regexFind "^[0-9]+" .) (get $unit (regexFind "[smhd]$" .)) -}}
+{{- end }}
+
+{{/* Puts a ValidatingAdmissionPolicy in force, where findings are denied. */}}
+{{- define "countersign.policyBinding" }}
+{{- $action := .root.Values.webhook.action }}
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ include "countersign.fullname" .root }}-{{ .name }}
+  labels:
+    {{- include "countersign.admissionLabels" .root | nindent 4 }}
+spec:
+  policyName: {{ include "countersign.fullname" .root }}-{{ .name }}
+  {{- if .clusterScoped }}
+  validationActions: {{ get (dict "Deny" "[Deny]" "Warn" "[Warn, Audit]" "Audit" "[Audit]") $action }}
+  {{- else }}
+  validationActions: [Deny]
+  matchResources:
+    namespaceSelector:
+      matchExpressions:
+      - key: countersign.dev/admission
+        {{- if eq $action "Deny" }}
+        operator: NotIn
+        values: [Warn, Audit]
+        {{- else }}
+        operator: In
+        values: [Deny]
+        {{- end }}
+  {{- end }}
 {{- end }}
