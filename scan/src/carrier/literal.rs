@@ -135,6 +135,10 @@ fn is_reference(text: &str) -> bool {
 
 /// Parts that are filled in later: `${VAR}`, `$(VAR)`, `{{ tpl }}`, `<% %>`, `#{VAR}#`, `[[ key ]]`, `%(var)s`.
 fn has_template(text: &str) -> bool {
+    // What a program fills in by its own format.
+    if matches!(text, "%s" | "%v" | "%q" | "%d" | "{}" | "\\1" | "\\2") {
+        return true;
+    }
     let bytes = text.as_bytes();
     if !bytes
         .iter()

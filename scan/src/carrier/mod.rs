@@ -1,6 +1,6 @@
 //! How credentials are carried: under names, in headers, URLs, connection strings, command lines and config files.
 
-mod hash;
+mod anchor;
 mod literal;
 mod name;
 mod named;
@@ -20,7 +20,7 @@ use crate::tree::Node;
 pub(crate) const RULES: &[&Rule] = rules::ALL;
 
 /// What to search texts for.
-pub(crate) const ANCHORS: &[Anchor] = hash::ANCHORS;
+pub(crate) const ANCHORS: &[Anchor] = anchor::ANCHORS;
 
 /// Whether a name may ask for a secret at all. Cheap: it is asked of every key of every object.
 pub(crate) fn may_name_secret(name: &str) -> bool {

@@ -1,7 +1,8 @@
 //! A literal under a name that asks for a secret.
 
+use super::anchor::hash;
 use super::name::{self, Asked, Kind, Strength};
-use super::{hash, literal, rules};
+use super::{literal, rules};
 use crate::finding::{Mitigation, Tier};
 use crate::hit::{Hit, Input};
 use crate::rule::Rule;
@@ -57,7 +58,7 @@ fn rule(kind: Kind) -> &'static Rule {
 }
 
 /// What others judge better, by its form: JSON Web Tokens, PEM, keys that are public or half of a pair.
-fn has_own_detector(text: &str) -> bool {
+pub(super) fn has_own_detector(text: &str) -> bool {
     let jwt = text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() >= 2;
     let key_id = text.len() == 20
         && ["AKIA", "ASIA", "AROA", "AIDA"]

@@ -1,9 +1,8 @@
 //! Names and literals, as real charts write them.
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use rstest::rstest;
 
+use super::{BASE62, HEX, random};
 use crate::carrier::{may_name_secret, named};
 use crate::finding::{Mitigation, Tier};
 use crate::hit::{Hit, Input};
@@ -23,17 +22,6 @@ fn judge(name: &str, text: &str) -> Option<Hit> {
     }
     hit
 }
-
-fn random(seed: u64, alphabet: &str, length: usize) -> String {
-    let mut rng = StdRng::seed_from_u64(seed);
-    let letters: Vec<char> = alphabet.chars().collect();
-    (0..length)
-        .map(|_| letters[rng.random_range(0..letters.len())])
-        .collect()
-}
-
-const BASE62: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const HEX: &str = "0123456789abcdef";
 
 /// No floor of entropy under the name of a password.
 #[rstest]

@@ -1,6 +1,8 @@
 //! Hashes of passwords, as crypt(5), Apache's htpasswd and LDAP (RFC 3112, RFC 2307) write them.
 
-use super::rules;
+use crate::carrier::rules;
+use std::ops::Range;
+
 use crate::finding::{Mitigation, Tier};
 use crate::hit::{Anchor, Hit, Input};
 
@@ -55,24 +57,34 @@ const LONGEST: usize = 256;
 
 fn find(input: &Input<'_>, at: usize) -> Option<Hit> {
     let text = &input.text[at..];
-    let (start, least) = KINDS.iter().find(|(start, _)| text.starts_with(start))?;
+    let (start, _) = KINDS.iter().find(|(start, _)| text.starts_with(start))?;
     let body = text.as_bytes()[start.len()..]
         .iter()
         .take(LONGEST)
         .take_while(|byte| byte.is_ascii_alphanumeric() || b"./+=$,-_}".contains(byte))
         .count();
-    (body >= *least).then(|| hit(at..at + start.len() + body))
+    let end = at + start.len() + body;
+    is_hash(input.text.get(at..end)?).then(|| hit(at..end))
 }
 
 /// A hash that is all of a text.
-pub(super) fn is_hash(text: &str) -> bool {
+pub(in crate::carrier) fn is_hash(text: &str) -> bool {
     let Some((start, least)) = KINDS.iter().find(|(start, _)| text.starts_with(start)) else {
         return false;
     };
-    text.len() >= start.len() + least && text.len() <= LONGEST + start.len() && !text.contains(char::is_whitespace)
+    let body = &text[start.len()..];
+    // Salt and hash, and perhaps rounds before them.
+    let parts = body.split('$').count();
+    let parted = match *start {
+        "$1$" | "$apr1$" => parts == 2,
+        "$5$" | "$6$" => parts == 2 || parts == 3,
+        "$y$" => parts == 3,
+        _ => true,
+    };
+    parted && body.len() >= *least && body.len() <= LONGEST && !body.contains(char::is_whitespace)
 }
 
 /// What a hash is reported as.
-pub(super) fn hit(span: std::ops::Range<usize>) -> Hit {
+pub(in crate::carrier) fn hit(span: Range<usize>) -> Hit {
     Hit::new(rules::PASSWORD_HASH, Tier::Shaped, span).mitigated(Mitigation::Hash)
 }
