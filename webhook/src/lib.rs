@@ -2,3 +2,4 @@
 
 pub mod own;
 pub mod review;
+pub mod tls;

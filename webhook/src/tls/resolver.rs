@@ -1,0 +1,36 @@
+//! The certificate that is served now.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+/// The certificate that new connections get. Before there is one, none comes about.
+#[derive(Clone, Debug, Default)]
+pub struct Current(Arc<ArcSwapOption<CertifiedKey>>);
+
+impl Current {
+    /// Serves this one from now on.
+    pub fn set(&self, certificate: Arc<CertifiedKey>) {
+        self.0.store(Some(certificate));
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.load_full()
+    }
+}
+
+/// TLS 1.3 and 1.2 with that certificate, for HTTP/2 and HTTP/1.1. API servers show no certificate of their own unless an
+/// administrator configures one, so none is asked for.
+pub fn server_config(current: &Current) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(current.clone()));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
