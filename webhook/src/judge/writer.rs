@@ -1,0 +1,139 @@
+//! Who writes: whether an object is a controller's own, or the copy of one that was judged.
+
+use countersign_scan::Node;
+use wildmatch::WildMatch;
+
+use crate::review::{Request, User};
+use crate::settings::Controllers;
+
+/// Why an object is not judged although it may hold a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exemption {
+    /// A Secret that a listed controller writes.
+    ControllerUser,
+    /// A Secret that the controller of its owner writes.
+    ControllerOwner,
+    /// What a controller of Kubernetes made from a template, or a kubelet asks for a Pod: that was judged.
+    Copy,
+}
+
+impl Exemption {
+    /// Its name in audit annotations and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ControllerUser => "controller-user",
+            Self::ControllerOwner => "controller-owner",
+            Self::Copy => "copy",
+        }
+    }
+}
+
+/// Controllers of Kubernetes that make objects from templates, when each has a service account of its own.
+const WORKLOAD_CONTROLLERS: &[&str] = &[
+    "replicaset-controller",
+    "deployment-controller",
+    "statefulset-controller",
+    "daemon-set-controller",
+    "job-controller",
+    "cronjob-controller",
+    "replication-controller",
+];
+/// And when they share the one of their process.
+const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
+
+/// What they make: resources by group.
+const COPIES: &[(&str, &str)] = &[
+    ("", "pods"),
+    ("", "replicationcontrollers"),
+    ("apps", "replicasets"),
+    ("apps", "controllerrevisions"),
+    ("batch", "jobs"),
+];
+
+/// Who may write what without being judged.
+#[derive(Debug)]
+pub struct Writers {
+    controllers: Controllers,
+    users: Vec<WildMatch>,
+    agents: Vec<WildMatch>,
+}
+
+impl Writers {
+    /// Takes the settings; `namespace` is the webhook's own.
+    pub fn new(controllers: &Controllers, namespace: &str) -> Self {
+        Self {
+            users: controllers.user_patterns(namespace),
+            agents: controllers.agent_patterns(),
+            controllers: controllers.clone(),
+        }
+    }
+
+    /// Whether an object need not be judged, by who writes it.
+    pub fn exemption(&self, request: &Request<'_>, object: &Node<'_>) -> Option<Exemption> {
+        if is_copy(request, object) {
+            return Some(Exemption::Copy);
+        }
+        // What a Helm release holds is judged whoever writes it.
+        let kind = object.get("type").and_then(Node::as_str).unwrap_or_default();
+        if !is_secret(request) || kind == "helm.sh/release.v1" {
+            return None;
+        }
+        let user = &*request.user_info.username;
+        if self.users.iter().any(|pattern| pattern.matches(user)) {
+            return Some(Exemption::ControllerUser);
+        }
+        // Of what never ends or lets nodes join no controller is an owner by design.
+        let structural = matches!(kind, "kubernetes.io/service-account-token" | "bootstrap.kubernetes.io/token");
+        (!structural && self.is_controller(&request.user_info) && self.is_owned(object))
+            .then_some(Exemption::ControllerOwner)
+    }
+
+    fn is_controller(&self, user: &User<'_>) -> bool {
+        user.username.starts_with("system:serviceaccount:")
+            && !self.agents.iter().any(|pattern| pattern.matches(&user.username))
+    }
+
+    fn is_owned(&self, object: &Node<'_>) -> bool {
+        owners(object).any(|owner| {
+            let text = |name| owner.get(name).and_then(Node::as_str).unwrap_or_default();
+            let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+            self.controllers.is_owner(group, text("kind"))
+        })
+    }
+}
+
+/// Whether a request writes a Secret.
+pub(super) fn is_secret(request: &Request<'_>) -> bool {
+    request.resource.group.is_empty() && request.resource.resource == "secrets"
+}
+
+/// Old debt in a template must not keep controllers from their work: who changes the template is asked.
+fn is_copy(request: &Request<'_>, object: &Node<'_>) -> bool {
+    let target = (&*request.resource.group, &*request.resource.resource);
+    let user = &request.user_info;
+    match request.subresource() {
+        "" => {
+            COPIES.contains(&target)
+                && is_workload_controller(&user.username)
+                && owners(object).any(|owner| owner.get("controller") == Some(&Node::Bool(true)))
+        }
+        "token" => {
+            target == ("", "serviceaccounts")
+                && user.groups.iter().any(|group| group == "system:nodes")
+                && object.at(&["spec", "boundObjectRef", "kind"]).and_then(Node::as_str) == Some("Pod")
+        }
+        _ => false,
+    }
+}
+
+fn is_workload_controller(user: &str) -> bool {
+    user == CONTROLLER_MANAGER
+        || user
+            .strip_prefix("system:serviceaccount:kube-system:")
+            .is_some_and(|name| WORKLOAD_CONTROLLERS.contains(&name))
+}
+
+fn owners<'n>(object: &'n Node<'n>) -> impl Iterator<Item = &'n Node<'n>> {
+    let owners = object.at(&["metadata", "ownerReferences"]);
+    owners.map_or(&[][..], Node::items).iter()
+}
