@@ -28,7 +28,7 @@ mod walk;
 
 pub use actions::{ActionRule, Actions};
 pub use finding::{Action, Finding, Fingerprint, FingerprintKey, Lifetime, Location, Mitigation, Step, Tier};
-pub use limits::{Limits, LimitsError};
+pub use limits::{Limits, LimitsError, parse_seconds};
 pub use rule::{Remedy, Rule, rule, rules};
 pub use tree::{Node, Number};
 pub use waiver::{ObjectId, Waiver, WaiverProblem, Waivers, near};

@@ -37,7 +37,11 @@ impl Caps {
             let value = label(key)?;
             let action = action(value);
             if action.is_none() {
-                warn!(namespace = name, label = key, "not deny, warn or audit: the label is ignored");
+                warn!(
+                    namespace = name,
+                    label = key,
+                    "not deny, warn or audit: the label is ignored"
+                );
             }
             action
         };

@@ -22,7 +22,11 @@ pub fn refusal<'f>(object: &ObjectId<'_>, findings: impl ExactSizeIterator<Item 
     };
     for finding in findings.take(SHOWN) {
         let text = shortened(&finding.to_string(), SHOWN_BYTES);
-        let _ = write!(message, "\n- {text} [rule {}, fingerprint {}]", finding.rule.id, finding.fingerprint);
+        let _ = write!(
+            message,
+            "\n- {text} [rule {}, fingerprint {}]",
+            finding.rule.id, finding.fingerprint
+        );
     }
     if count > SHOWN {
         let _ = write!(message, "\n- and {} more", count - SHOWN);

@@ -110,7 +110,11 @@ impl Judge {
             let waiver = waiver.map(|waiver| format!("{}/{}", waiver.namespace, waiver.name));
             // The type of a Secret is no literal value of it.
             let literal = is_secret && finding.location.pointer != "/type";
-            let most = if literal { caps.all.min(caps.literal_secrets) } else { caps.all };
+            let most = if literal {
+                caps.all.min(caps.literal_secrets)
+            } else {
+                caps.all
+            };
             let most = if waiver.is_some() { Action::Audit } else { most };
             let action = self.actions.of(&finding, object.namespace).min(most);
             Weighed {
@@ -151,12 +155,17 @@ fn id<'r>(request: &'r Request<'_>, object: &'r Node<'r>) -> ObjectId<'r> {
 }
 
 impl Judgement {
-    /// An object that cannot be judged does not get in.
-    fn refused(problem: String) -> Self {
+    /// A verdict that does not come from findings.
+    pub fn of_verdict(verdict: Verdict) -> Self {
         Self {
-            verdict: Verdict::denied(Reason::BadRequest, problem),
+            verdict,
             ..Self::default()
         }
+    }
+
+    /// An object that cannot be judged does not get in.
+    fn refused(problem: String) -> Self {
+        Self::of_verdict(Verdict::denied(Reason::BadRequest, problem))
     }
 
     fn exempt(exemption: Exemption) -> Self {
@@ -176,19 +185,25 @@ impl Judgement {
             those.map(|weighed| &weighed.finding).collect()
         };
         let denied = with(Action::Deny);
-        let mut verdict = match denied.is_empty() {
-            true => Verdict::allowed(),
-            false => Verdict::denied(Reason::Forbidden, message::refusal(object, denied.into_iter())),
+        let mut verdict = if denied.is_empty() {
+            Verdict::allowed()
+        } else {
+            Verdict::denied(Reason::Forbidden, message::refusal(object, denied.into_iter()))
         };
         verdict.warnings = message::warnings(with(Action::Warn).into_iter());
         let rules: BTreeSet<&str> = findings.iter().map(|weighed| weighed.finding.rule.id).collect();
-        let waivers: BTreeSet<&str> = findings.iter().filter_map(|weighed| weighed.waiver.as_deref()).collect();
+        let waivers: BTreeSet<&str> = findings
+            .iter()
+            .filter_map(|weighed| weighed.waiver.as_deref())
+            .collect();
         verdict.audit.insert("rules", joined(rules));
         if !waivers.is_empty() {
             verdict.audit.insert("waivers", joined(waivers));
         }
         let most = findings.iter().map(|weighed| weighed.action).max();
-        verdict.audit.insert("action", most.map_or("none", action_name).to_owned());
+        verdict
+            .audit
+            .insert("action", most.map_or("none", action_name).to_owned());
         Self {
             verdict,
             findings,

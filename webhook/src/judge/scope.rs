@@ -15,7 +15,9 @@ const LEFT_ALONE: &[(&str, &str)] = &[
 ];
 
 /// Subresources that are written by controllers, or carry no object of a user's.
-const SUBRESOURCES: &[&str] = &["status", "scale", "finalize", "binding", "eviction", "approval", "log", "exec", "proxy"];
+const SUBRESOURCES: &[&str] = &[
+    "status", "scale", "finalize", "binding", "eviction", "approval", "log", "exec", "proxy",
+];
 
 /// Whether a request needs no look.
 pub(super) fn is_left_alone(request: &Request<'_>) -> bool {

@@ -83,7 +83,10 @@ impl Writers {
             return Some(Exemption::ControllerUser);
         }
         // Of what never ends or lets nodes join no controller is an owner by design.
-        let structural = matches!(kind, "kubernetes.io/service-account-token" | "bootstrap.kubernetes.io/token");
+        let structural = matches!(
+            kind,
+            "kubernetes.io/service-account-token" | "bootstrap.kubernetes.io/token"
+        );
         (!structural && self.is_controller(&request.user_info) && self.is_owned(object))
             .then_some(Exemption::ControllerOwner)
     }

@@ -117,7 +117,9 @@ impl Controllers {
     pub(crate) fn user_patterns(&self, namespace: &str) -> Vec<WildMatch> {
         let own = format!("system:serviceaccount:{namespace}:countersign*");
         let own = self.defaults.then_some(own.as_str());
-        self.patterns(&self.users, USERS).chain(own.map(WildMatch::new)).collect()
+        self.patterns(&self.users, USERS)
+            .chain(own.map(WildMatch::new))
+            .collect()
     }
 
     /// Patterns of GitOps agents.
@@ -127,7 +129,9 @@ impl Controllers {
 
     /// Whether a kind's controllers own Secrets.
     pub(crate) fn is_owner(&self, group: &str, kind: &str) -> bool {
-        self.owners.iter().any(|owner| owner.group == group && owner.kind == kind)
+        self.owners
+            .iter()
+            .any(|owner| owner.group == group && owner.kind == kind)
             || (self.defaults && OWNERS.contains(&(group, kind)))
     }
 

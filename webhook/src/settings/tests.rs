@@ -25,11 +25,17 @@ fn all_of_it_is_read() {
         ",
     )
     .unwrap();
-    assert_eq!((settings.limits.token, settings.limits.certificate), (3600, 30 * 86_400));
+    assert_eq!(
+        (settings.limits.token, settings.limits.certificate),
+        (3600, 30 * 86_400)
+    );
     assert!(settings.forbid_literal_secrets);
     assert_eq!(settings.waivers.max_duration, 14 * 86_400);
     assert!(settings.controllers.is_owner("example.com", "Vault"));
-    assert!(settings.controllers.is_owner("cert-manager.io", "Certificate"), "it is added to what is built in");
+    assert!(
+        settings.controllers.is_owner("cert-manager.io", "Certificate"),
+        "it is added to what is built in"
+    );
 }
 
 #[test]

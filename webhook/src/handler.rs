@@ -1,0 +1,178 @@
+//! The endpoints: deadlines, sizes, and how much is done at once.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Query, Request, State as Extracted};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use countersign_runtime::clock;
+use jiff::SignedDuration;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use crate::answer::{Question, State, answer};
+use crate::metrics::Outcome;
+
+/// The largest request: an object before and after, each of at most 3 MiB, and what is around them.
+const BODY_LIMIT: usize = 7 * 1024 * 1024;
+/// The memory for bodies of requests that are under way, in KiB.
+const MEMORY_KIB: usize = 128 * 1024;
+/// How long an API server waits that does not say.
+const USUAL_WAIT: Duration = Duration::from_secs(10);
+/// The longest that one can wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How long before its end an answer must be under way.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// What the endpoints share.
+struct Shared {
+    state: Arc<State>,
+    /// Judging is work for a processor: no more at once than there are.
+    workers: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    timeout: Option<String>,
+}
+
+/// Why there is no answer. Then the failure policy decides.
+enum NoAnswer {
+    TooLarge,
+    Broken,
+    Unanswerable(String),
+    Failed,
+}
+
+/// The endpoints.
+pub fn router(state: Arc<State>) -> Router {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let shared = Arc::new(Shared {
+        state,
+        workers: Arc::new(Semaphore::new(processors)),
+        memory: Arc::new(Semaphore::new(MEMORY_KIB)),
+    });
+    let endpoint = |question: Question| {
+        post(
+            move |Extracted(shared): Extracted<Arc<Shared>>, Query(parameters): Query<Parameters>, request: Request| {
+                validate(shared, question, parameters, request)
+            },
+        )
+    };
+    Router::new()
+        .route("/validate", endpoint(Question::Credentials))
+        .route("/validate-own", endpoint(Question::Own))
+        .with_state(shared)
+}
+
+async fn validate(shared: Arc<Shared>, question: Question, parameters: Parameters, request: Request) -> Response {
+    let started = clock::instant();
+    let wait = wait(parameters.timeout.as_deref());
+    let response = match timeout_at(deadline(started, wait), work(&shared, question, request)).await {
+        Ok(Ok(answer)) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
+        Ok(Err(no_answer)) => refuse(&shared, no_answer),
+        Err(_) => {
+            warn!(wait = wait.as_secs_f64(), "a request outlived its deadline");
+            shared.state.metrics.count(None, Outcome::Late);
+            (StatusCode::SERVICE_UNAVAILABLE, "the request outlived its deadline").into_response()
+        }
+    };
+    shared.state.metrics.took(started.elapsed());
+    response
+}
+
+fn refuse(shared: &Shared, no_answer: NoAnswer) -> Response {
+    let metrics = &shared.state.metrics;
+    match no_answer {
+        NoAnswer::TooLarge => {
+            metrics.count(None, Outcome::TooLarge);
+            (StatusCode::PAYLOAD_TOO_LARGE, "larger than any review can be").into_response()
+        }
+        NoAnswer::Broken => StatusCode::BAD_REQUEST.into_response(),
+        NoAnswer::Unanswerable(problem) => (StatusCode::BAD_REQUEST, problem).into_response(),
+        NoAnswer::Failed => {
+            metrics.count(None, Outcome::Panicked);
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Reads the body and judges it. Dropped at the deadline, it gives its memory back; a judgement that has begun ends by
+/// itself, and holds its worker until then.
+async fn work(shared: &Shared, question: Question, request: Request) -> Result<Vec<u8>, NoAnswer> {
+    let length = length(&request);
+    if length > BODY_LIMIT {
+        return Err(NoAnswer::TooLarge);
+    }
+    let kib = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
+    let memory = Arc::clone(&shared.memory);
+    let memory = memory.acquire_many_owned(kib).await.map_err(|_| NoAnswer::Failed)?;
+    let body = read(request.into_body()).await?;
+    let worker = Arc::clone(&shared.workers);
+    let worker = worker.acquire_owned().await.map_err(|_| NoAnswer::Failed)?;
+    let state = Arc::clone(&shared.state);
+    let judged = tokio::task::spawn_blocking(move || {
+        let answered = answer(question, &body, &state, clock::precise());
+        drop((memory, worker));
+        answered
+    });
+    let answered = judged.await.map_err(|_| NoAnswer::Failed)?;
+    answered.map_err(|malformed| NoAnswer::Unanswerable(malformed.to_string()))
+}
+
+async fn read(body: Body) -> Result<Bytes, NoAnswer> {
+    to_bytes(body, BODY_LIMIT).await.map_err(|error| {
+        let mut causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+        if causes.any(|cause| cause.to_string().contains("length limit")) {
+            NoAnswer::TooLarge
+        } else {
+            NoAnswer::Broken
+        }
+    })
+}
+
+/// How long the body is, or may be if that is not said.
+fn length(request: &Request) -> usize {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or(BODY_LIMIT)
+}
+
+/// How long the API server waits: it says so like `?timeout=3s`.
+fn wait(parameter: Option<&str>) -> Duration {
+    let said = parameter.and_then(|text| text.parse::<SignedDuration>().ok());
+    let said = said.and_then(|wait| Duration::try_from(wait).ok());
+    said.filter(|wait| !wait.is_zero())
+        .map_or(USUAL_WAIT, |wait| wait.min(LONGEST_WAIT))
+}
+
+fn deadline(started: Instant, wait: Duration) -> Instant {
+    started + wait - MARGIN.min(wait / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none(None, 10_000)]
+    #[case::seconds(Some("3s"), 3000)]
+    #[case::as_go_writes_it(Some("1m0s"), 30_000)]
+    #[case::fraction(Some("1.5s"), 1500)]
+    #[case::nonsense(Some("soon"), 10_000)]
+    #[case::negative(Some("-3s"), 10_000)]
+    #[case::nothing(Some("0s"), 10_000)]
+    fn the_api_server_says_how_long_it_waits(#[case] said: Option<&str>, #[case] milliseconds: u64) {
+        assert_eq!(wait(said), Duration::from_millis(milliseconds));
+    }
+}
