@@ -18,7 +18,12 @@ pub async fn install_kinds(testbed: &Testbed) -> Result<()> {
             "{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}"
         ))
         .await?;
-    for plural in ["apiauthpolicies", "serviceidentities", "tokenissuers"] {
+    for plural in [
+        "apiauthpolicies",
+        "credentialwaivers",
+        "serviceidentities",
+        "tokenissuers",
+    ] {
         testbed.apply(&template(&format!("crd-{plural}.yaml"))?).await?;
     }
     for name in ["serviceaccount.yaml", "rbac.yaml"] {
@@ -29,9 +34,10 @@ pub async fn install_kinds(testbed: &Testbed) -> Result<()> {
     testbed.kubectl(&established).await.map(drop)
 }
 
-/// Installs the chart's `ValidatingAdmissionPolicies`.
+/// Installs the chart's `ValidatingAdmissionPolicies`, with every one of their checks.
 pub async fn install_admission_policies(testbed: &Testbed) -> Result<()> {
-    testbed.apply(&template("admission-policies.yaml")?).await
+    let strict = ["--set=admissionPolicies.certificateRequestsMustEnd=true"];
+    testbed.apply(&rendered("admission-policies.yaml", &strict)?).await
 }
 
 /// Installs the CRDs of the Gateway API.
@@ -67,17 +73,16 @@ pub async fn kubeconfig(testbed: &Testbed) -> Result<PathBuf> {
 
 /// A template of the chart, rendered with the defaults.
 fn template(name: &str) -> Result<String> {
+    rendered(name, &[])
+}
+
+/// A template of the chart, rendered with `settings` of Helm.
+pub fn rendered(name: &str, settings: &[&str]) -> Result<String> {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
     let mut helm = Command::new(tools()?.bin("helm")?);
-    helm.args([
-        "template",
-        "countersign",
-        chart,
-        "--namespace",
-        NAMESPACE,
-        "--show-only",
-        &format!("templates/{name}"),
-    ]);
+    helm.args(["template", "countersign", chart, "--namespace", NAMESPACE])
+        .args(["--show-only", &format!("templates/{name}")])
+        .args(settings);
     shell::run(&mut helm)
 }
 

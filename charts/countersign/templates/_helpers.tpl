@@ -63,9 +63,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- mul (regexFind "^[0-9]+" .) (get $unit (regexFind "[smhd]$" .)) -}}
 {{- end }}
 
-{{/* Puts a ValidatingAdmissionPolicy in force, where findings are denied. */}}
+{{/* Puts a ValidatingAdmissionPolicy in force, where the webhook denies too. */}}
 {{- define "countersign.policyBinding" }}
 {{- $action := .root.Values.webhook.action }}
+{{- if or .clusterScoped (eq $action "deny") }}
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
 metadata:
@@ -75,19 +76,13 @@ metadata:
 spec:
   policyName: {{ include "countersign.fullname" .root }}-{{ .name }}
   {{- if .clusterScoped }}
-  validationActions: {{ get (dict "Deny" "[Deny]" "Warn" "[Warn, Audit]" "Audit" "[Audit]") $action }}
+  validationActions: {{ get (dict "deny" "[Deny]" "warn" "[Warn, Audit]" "audit" "[Audit]") $action }}
   {{- else }}
   validationActions: [Deny]
   matchResources:
     namespaceSelector:
       matchExpressions:
-      - key: countersign.dev/admission
-        {{- if eq $action "Deny" }}
-        operator: NotIn
-        values: [Warn, Audit]
-        {{- else }}
-        operator: In
-        values: [Deny]
-        {{- end }}
+      - {key: countersign.dev/admission, operator: NotIn, values: [warn, Warn, audit, Audit]}
   {{- end }}
+{{- end }}
 {{- end }}

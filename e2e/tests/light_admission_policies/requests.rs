@@ -71,3 +71,25 @@ async fn certificates_are_asked_for_within_the_limit() {
         }
     }
 }
+
+#[tokio::test]
+#[ignore = "needs testbed run --light"]
+async fn drivers_ask_for_tokens_within_the_limit() {
+    let namespace = guarded().await;
+    let server = Server::admin(&namespace);
+    for (lives, bad) in [(vec![600, 3607, LIMIT], None), (vec![3600, LIMIT + 1], Some(1))] {
+        let asked: Vec<Value> = lives
+            .iter()
+            .map(|seconds| json!({"audience": format!("for-{seconds}"), "expirationSeconds": seconds}))
+            .collect();
+        let driver = json!({"metadata": {"name": "driver.example.com"}, "spec": {"tokenRequests": asked}});
+        let answer = server.create("/apis/storage.k8s.io/v1/csidrivers", &driver).await;
+        let what = format!("{lives:?}");
+        if let Some(bad) = bad {
+            let pointer = format!("/spec/tokenRequests/{bad}/expirationSeconds is over 86400 seconds");
+            refused(&answer, &[&pointer, SHORTER], &what);
+        } else {
+            taken(&answer, &what);
+        }
+    }
+}

@@ -50,6 +50,11 @@ async fn in_force(namespace: &Namespace) {
         CSR.to_owned(),
         certificate_request("example.com/signer", json!(7_776_001)),
     ));
+    probes.push((
+        "/apis/storage.k8s.io/v1/csidrivers".to_owned(),
+        json!({"metadata": {"name": "driver.example.com"}, "spec": {
+            "tokenRequests": [{"audience": "", "expirationSeconds": LIMIT + 1}]}}),
+    ));
     wait_for("the policies to be in force", Duration::from_secs(30), || async {
         for (path, object) in &probes {
             let answer = server.create(path, object).await;

@@ -38,11 +38,11 @@ pub fn not_a_copy() -> String {
 }
 
 /// False for an object that names a waiver, written by somebody who may make one. The webhook looks whether the waiver
-/// exists and covers the object; a policy cannot.
+/// exists and covers the object; a policy cannot. Waivers for what is in no namespace are in Countersign's own.
 pub fn not_waived() -> String {
     "!('countersign.dev/waiver' in object.metadata.?annotations.orValue({}) && \
      authorizer.group('countersign.dev').resource('credentialwaivers')\
-     .namespace(has(request.namespace) ? request.namespace : '').check('create').allowed())"
+     .namespace(has(request.namespace) && request.namespace != '' ? request.namespace : '@namespace@').check('create').allowed())"
         .to_owned()
 }
 
@@ -64,6 +64,19 @@ pub fn long_projections(pointer: &str) -> String {
          volume.?projected.?sources.orValue([]).transformList(j, source, {long} && !{kept}, \
          '{pointer}/spec/volumes/' + string(i) + '/projected/sources/' + string(j) + \
          '/serviceAccountToken/expirationSeconds')).filter(pointers, pointers.size() > 0)"
+    )
+}
+
+/// Token requests of a CSI driver for too long a life, unless `before` has the same for the audience: JSON Pointers.
+pub fn long_token_requests() -> String {
+    let seconds = "asked.?expirationSeconds.orValue(0)";
+    let long = too_long(seconds);
+    let kept = format!(
+        "variables.before.exists(old, old.audience == asked.audience && old.?expirationSeconds.orValue(0) >= {seconds})"
+    );
+    format!(
+        "variables.requests.transformList(i, asked, {long} && !{kept}, \
+         '/spec/tokenRequests/' + string(i) + '/expirationSeconds')"
     )
 }
 

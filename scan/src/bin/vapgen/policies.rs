@@ -19,7 +19,13 @@ pub struct Policy {
 
 /// Every policy of the bundle.
 pub fn all() -> Vec<Policy> {
-    let mut policies = vec![secrets(), token_requests(), certificate_requests(), service_accounts()];
+    let mut policies = vec![
+        secrets(),
+        token_requests(),
+        certificate_requests(),
+        service_accounts(),
+        csi_drivers(),
+    ];
     policies.extend(TEMPLATES.iter().map(pod_template));
     policies
 }
@@ -256,6 +262,31 @@ fn certificate_requests() -> Policy {
     Policy {
         name: "certificate-requests",
         about: "Certificates that are asked of a signer in the cluster.",
+        cluster_scoped: true,
+        spec,
+    }
+}
+
+fn csi_drivers() -> Policy {
+    let spec = json!({
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [rule("storage.k8s.io", "v1", &["csidrivers"], &["CREATE", "UPDATE"])]},
+        "matchConditions": [{"name": "not-waived", "expression": cel::not_waived()}],
+        "variables": [
+            {"name": "limit", "expression": "@serviceAccountToken@"},
+            {"name": "requests", "expression": "object.spec.?tokenRequests.orValue([])"},
+            {"name": "before", "expression": earlier("oldObject.spec.?tokenRequests.orValue([])", "[]")},
+            {"name": "long", "expression": cel::long_token_requests()},
+        ],
+        "validations": [{
+            "expression": "variables.long.size() == 0",
+            "messageExpression": over_limit("variables.long[0]", Remedy::ShorterLifetime),
+            "reason": "Forbidden",
+        }],
+    });
+    Policy {
+        name: "csi-drivers",
+        about: "Tokens that kubelets ask for on behalf of a CSI driver.",
         cluster_scoped: true,
         spec,
     }

@@ -18,7 +18,7 @@ const VALUES: &[(&str, &str)] = &[
         "@certificate@",
         r#"include "countersign.seconds" .Values.webhook.limits.certificate"#,
     ),
-    ("@mustEnd@", ".Values.webhook.certificateRequestsMustEnd"),
+    ("@mustEnd@", ".Values.admissionPolicies.certificateRequestsMustEnd"),
 ];
 
 /// All policies, each with its binding.
@@ -31,6 +31,7 @@ pub fn bundle(policies: &[Policy]) -> Result<String, serde_saphyr::ser::Error> {
             spec = spec.replace(&format!("\"{token}\""), token);
             spec = spec.replace(token, &format!("\"{{{{ {value} }}}}\""));
         }
+        let spec = spec.replace("@namespace@", "{{ .Release.Namespace }}");
         let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
         let _ = write!(
             text,
