@@ -1,13 +1,13 @@
 //! What the person who installs the webhook can set at its start.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use countersign_runtime::process::host_name;
 use countersign_runtime::telemetry::LogFormat;
-use countersign_scan::{FingerprintKey, parse_seconds};
+use countersign_scan::parse_seconds;
 
 /// Refuses objects with static keys or long-lived tokens in them.
 #[derive(Clone, Debug, Parser)]
@@ -46,8 +46,15 @@ pub struct Flags {
     #[arg(long, env = "SETTINGS")]
     pub settings: Option<PathBuf>,
     /// A file with 32 random bytes: the key of the fingerprints in messages, waivers and reports.
-    #[arg(long, env = "FINGERPRINT_KEY_FILE")]
-    pub fingerprint_key_file: PathBuf,
+    #[arg(
+        long,
+        env = "FINGERPRINT_KEY_FILE",
+        required_unless_present = "fingerprint_key_secret"
+    )]
+    pub fingerprint_key_file: Option<PathBuf>,
+    /// A Secret in the webhook's namespace that holds them as `key`. It is made if it does not exist.
+    #[arg(long, env = "FINGERPRINT_KEY_SECRET", conflicts_with = "fingerprint_key_file")]
+    pub fingerprint_key_secret: Option<String>,
     /// The trust domain of the mesh's identities, as in Istio's mesh configuration.
     #[arg(long, env = "TRUST_DOMAIN", default_value = "cluster.local")]
     pub trust_domain: String,
@@ -59,27 +66,6 @@ pub struct Flags {
     pub log_format: LogFormat,
 }
 
-/// A key of fingerprints that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file cannot be read.
-    #[error("--fingerprint-key-file {path}: {source}")]
-    File {
-        /// The file.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It has another size.
-    #[error("--fingerprint-key-file {path}: it has {length} bytes, but must have 32 random ones")]
-    Length {
-        /// The file.
-        path: String,
-        /// How many bytes it has.
-        length: usize,
-    },
-}
-
 impl Flags {
     /// The names in the serving certificate.
     pub fn names(&self) -> Vec<String> {
@@ -88,17 +74,6 @@ impl Flags {
             .chain(self.server_names.iter().cloned())
             .collect()
     }
-}
-
-/// Reads the key of fingerprints.
-pub fn fingerprint_key(path: &Path) -> Result<FingerprintKey, KeyError> {
-    let name = || path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|source| KeyError::File { path: name(), source })?;
-    let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| KeyError::Length {
-        path: name(),
-        length: bytes.len(),
-    })?;
-    Ok(FingerprintKey::new(key))
 }
 
 /// Long enough that a renewal can fail a few times before the end.

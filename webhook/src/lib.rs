@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod cluster;
+pub mod fingerprint_key;
 pub mod flags;
 pub mod handler;
 pub mod judge;

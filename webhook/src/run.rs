@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::State;
 use crate::cluster::Cluster;
-use crate::flags::{Flags, KeyError, fingerprint_key};
+use crate::fingerprint_key::{self, KeyError};
+use crate::flags::Flags;
 use crate::handler::router;
 use crate::judge::Judge;
 use crate::metrics::Metrics;
@@ -75,9 +76,15 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
         .map(Settings::read)
         .transpose()?
         .unwrap_or_default();
-    let key = fingerprint_key(&flags.fingerprint_key_file)?;
     let stop = process::stop_on_signal()?;
     let client = client::connect(USER_AGENT).await?;
+    let key = match (&flags.fingerprint_key_file, &flags.fingerprint_key_secret) {
+        (Some(file), _) => fingerprint_key::from_file(file)?,
+        (None, secret) => {
+            let secret = secret.as_deref().unwrap_or_default();
+            fingerprint_key::from_secret(client.clone(), &flags.namespace, secret).await?
+        }
+    };
     let mut registry = Registry::with_prefix("countersign");
     let state = Arc::new(State {
         judge: Judge::new(&settings, key, &flags.namespace),
