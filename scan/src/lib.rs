@@ -30,6 +30,8 @@ pub use actions::{ActionRule, Actions};
 pub use finding::{Action, Finding, Fingerprint, FingerprintKey, Lifetime, Location, Mitigation, Step, Tier};
 pub use limits::{Limits, LimitsError, parse_seconds};
 pub use rule::{Remedy, Rule, rule, rules};
+#[cfg(any(test, feature = "testing"))]
+pub use token::testing;
 pub use tree::{Node, Number};
 pub use waiver::{ObjectId, Waiver, WaiverProblem, Waivers, near};
 pub use walk::{ScanError, Scanner, Settings, read_json};
