@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use countersign_scan::{Finding, Location, Node, Scanner};
+use serde_json::Value;
 
 use crate::document::{self, Document, Lines, Position, Reading, Unread};
 use crate::inner;
 use crate::object::{Object, objects};
+use crate::waivers;
 
 /// A finding, and where in the inputs it is.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Contents {
     pub found: Vec<Found>,
     /// What could not be read as a document, and was read as text only.
     pub unread: Vec<(Position, &'static str)>,
+    /// The waivers in it, as they are written.
+    pub waivers: Vec<Value>,
     /// Whether it is a template.
     pub is_template: bool,
 }
@@ -92,8 +96,12 @@ impl Examiner {
         }
         let mut contents = Contents::default();
         for document in reading.documents {
-            let found = self.document(document, &lines);
-            contents.found.extend(found);
+            let objects = objects(&document.root);
+            contents
+                .waivers
+                .extend(objects.iter().filter_map(|(_, node)| waivers::waiver(node)));
+            let found = self.objects(document.index, &objects);
+            contents.found.extend(locate(found, document, &lines));
         }
         for Unread { index, part, at, why } in reading.unread {
             contents.unread.push((lines.position(at), why));
@@ -103,36 +111,19 @@ impl Examiner {
         contents
     }
 
-    fn document(&self, document: Document<'_>, lines: &Lines<'_>) -> Vec<Found> {
-        let Document { index, root, places } = document;
+    /// Examines objects at their places in a document.
+    pub fn objects(&self, document: usize, objects: &[(String, &Node<'_>)]) -> Vec<Found> {
         let mut found = Vec::new();
-        for (pointer, node) in objects(&root) {
+        for (pointer, node) in objects {
             for finding in self.scanner.scan(node, self.now) {
                 found.push(Found {
-                    document: index,
+                    document,
                     object: Object::of(node),
                     root: pointer.clone(),
                     position: None,
                     finding,
                 });
             }
-        }
-        if found.is_empty() {
-            return found;
-        }
-        let places = places.resolve();
-        for found in &mut found {
-            let (place, node) = places.at(&root, &found.location().pointer);
-            let start = lines.position(place.offset);
-            let text = node.as_str().filter(|_| place.literal);
-            let line = |text| {
-                Some(document::lines_below(
-                    text,
-                    inner::line(text, &found.finding.location.steps)?,
-                ))
-            };
-            let below = text.and_then(line);
-            found.position = Some(below.map_or(start, |below| lines.start_of(start.line + below)));
         }
         found
     }
@@ -155,6 +146,29 @@ impl Examiner {
         });
         found.collect()
     }
+}
+
+/// Gives findings in a document their places in the text.
+fn locate(mut found: Vec<Found>, document: Document<'_>, lines: &Lines<'_>) -> Vec<Found> {
+    if found.is_empty() {
+        return found;
+    }
+    let Document { root, places, .. } = document;
+    let places = places.resolve();
+    for found in &mut found {
+        let (place, node) = places.at(&root, &found.location().pointer);
+        let start = lines.position(place.offset);
+        let text = node.as_str().filter(|_| place.literal);
+        let line = |text| {
+            Some(document::lines_below(
+                text,
+                inner::line(text, &found.finding.location.steps)?,
+            ))
+        };
+        let below = text.and_then(line);
+        found.position = Some(below.map_or(start, |below| lines.start_of(start.line + below)));
+    }
+    found
 }
 
 impl Found {

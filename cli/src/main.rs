@@ -2,6 +2,7 @@
 
 mod args;
 mod clock;
+mod cluster;
 mod document;
 mod examine;
 mod inner;
@@ -14,6 +15,7 @@ mod report;
 mod rules;
 mod scan;
 mod settings;
+mod waivers;
 
 use std::path::Path;
 use std::process::ExitCode;

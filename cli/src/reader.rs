@@ -111,7 +111,16 @@ fn not_text(input: &Input, name: &str, bytes: &[u8], examiner: &Examiner) -> Out
 }
 
 impl Outcome {
-    fn failed(failure: String) -> Self {
+    /// What was read.
+    pub fn of(contents: Contents) -> Self {
+        Self {
+            contents,
+            ..Self::default()
+        }
+    }
+
+    /// What could not be read.
+    pub fn failed(failure: String) -> Self {
         Self {
             failure: Some(failure),
             ..Self::default()

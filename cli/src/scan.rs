@@ -6,9 +6,11 @@ use countersign_scan::{FingerprintKey, Scanner};
 
 use crate::args::Scan;
 use crate::examine::Examiner;
+use crate::reader::{self, Outcome};
 use crate::report::{self, Report};
 use crate::settings;
-use crate::{clock, inputs, reader};
+use crate::waivers::Written;
+use crate::{clock, cluster, inputs};
 
 /// Nothing to deny.
 const CLEAN: u8 = 0;
@@ -52,7 +54,27 @@ fn scan(args: &Scan) -> Result<Report, ScanError> {
     let paths: Vec<_> = args.paths.iter().chain(&args.filename).cloned().collect();
     let (inputs, failures) = inputs::collect(&paths, &args.files);
     report.failures.extend(failures);
-    reader::read_all(&inputs, &examiner, |input, outcome| report.add(input, outcome));
+    let mut written = Written::default();
+    let mut add = |name: &str, mut outcome: Outcome| {
+        written.add(name, std::mem::take(&mut outcome.contents.waivers));
+        report.add(name, outcome);
+    };
+    reader::read_all(&inputs, &examiner, |input, outcome| add(&input.name(), outcome));
+    let cluster = args
+        .cluster
+        .is_live
+        .then(|| cluster::scan(&args.cluster, &examiner, &mut add));
+    if let Some(Err(error)) = cluster {
+        report.failures.push(error.to_string());
+    }
+    let (inputs, failures) = inputs::collect(&args.rules.waivers, &args.files);
+    report.failures.extend(failures);
+    reader::read_all(&inputs, &examiner, |input, outcome| {
+        report.failures.extend(outcome.failure);
+        written.add(&input.name(), outcome.contents.waivers);
+    });
+    let waivers = written.read(args.cluster.namespace.as_deref(), what.key.is_some(), examiner.now);
+    report.waive(&waivers, examiner.now);
     report.say();
     match report.print(args.output) {
         // Whoever reads the report, such as `head`, has enough of it.

@@ -4,25 +4,35 @@ use std::io::{self, Write};
 
 use countersign_scan::Action;
 
-use super::{ERROR, FAINT, Judged, Report, WARNING, count, shown};
+use super::{ERROR, FAINT, Judged, NOTE, Report, WARNING, count, shown};
+use crate::waivers::time;
 
 /// Prints a report.
 pub fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let mut file = None;
-    for judged in &report.judged {
+    for judged in report.shown() {
         if file.is_some_and(|file| file != &judged.file) {
             writeln!(out)?;
         }
         file = Some(&judged.file);
         print_one(judged, report.has_key, out)?;
     }
-    if !report.judged.is_empty() {
+    if file.is_some() {
         writeln!(out)?;
     }
-    let files = count(report.inputs, "file", "files");
+    let inputs = if report.is_live {
+        count(report.inputs, "object", "objects")
+    } else {
+        count(report.inputs, "file", "files")
+    };
     let found = count(report.judged.len(), "finding", "findings");
-    let (deny, warn) = (report.to(Action::Deny), report.to(Action::Warn));
-    writeln!(out, "{files} read, {found}: {deny} to deny, {warn} to warn of")
+    let to = |action| report.count(|judged| judged.waiver.is_none() && judged.action == action);
+    let (deny, warn) = (to(Action::Deny), to(Action::Warn));
+    write!(out, "{inputs} read, {found}: {deny} to deny, {warn} to warn of")?;
+    match report.count(|judged| judged.waiver.is_some()) {
+        0 => writeln!(out),
+        waived => writeln!(out, ", {waived} waived"),
+    }
 }
 
 /// `deploy.yaml:12:18  deny  github-token (proven)  /spec/…/value → base64`, and below it what it is and what to do.
@@ -33,9 +43,10 @@ fn print_one(judged: &Judged, has_key: bool, out: &mut impl Write) -> io::Result
         .position
         .map(|at| format!(":{}:{}", at.line, at.column))
         .unwrap_or_default();
-    let (word, style) = match judged.action {
-        Action::Deny => ("deny", ERROR),
-        _ => ("warn", WARNING),
+    let (word, style) = match (&judged.waiver, judged.action) {
+        (Some(_), _) => ("waived", NOTE),
+        (None, Action::Deny) => ("deny", ERROR),
+        (None, _) => ("warn", WARNING),
     };
     let place = format!("{}{at}", judged.file);
     writeln!(
@@ -61,6 +72,10 @@ fn print_one(judged: &Judged, has_key: bool, out: &mut impl Write) -> io::Result
         .unwrap_or_default();
     writeln!(out, "    {}{}{lifetime}{mitigation}", shown(&of), finding.rule.title)?;
     writeln!(out, "    {FAINT}{}{FAINT:#}", finding.rule.remedy)?;
+    if let Some(waiver) = &judged.waiver {
+        let (name, end, reason) = (shown(&waiver.name), time(waiver.expires), shown(&waiver.reason));
+        writeln!(out, "    waived by {name} until {end}: {reason}")?;
+    }
     if has_key {
         writeln!(out, "    {FAINT}fingerprint {}{FAINT:#}", finding.fingerprint)?;
     }

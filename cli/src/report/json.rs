@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Judged, Report};
 use crate::object::Object;
+use crate::waivers::time;
 
 #[derive(Serialize)]
 struct Findings<'a> {
@@ -37,6 +38,16 @@ struct Finding<'a> {
     mitigation: Option<Mitigation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiver: Option<Waived<'a>>,
+}
+
+#[derive(Serialize)]
+struct Waived<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    reason: &'a str,
+    expires: String,
 }
 
 /// Seconds, or `"endless"`.
@@ -49,11 +60,7 @@ enum Life {
 
 /// Prints a report.
 pub fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    let findings = report
-        .judged
-        .iter()
-        .map(|judged| finding(judged, report.has_key))
-        .collect();
+    let findings = report.shown().map(|judged| finding(judged, report.has_key)).collect();
     serde_json::to_writer_pretty(&mut *out, &Findings { findings })?;
     writeln!(out)
 }
@@ -72,7 +79,8 @@ fn finding(judged: &Judged, has_key: bool) -> Finding<'_> {
         pointer: location.pointer,
         rule: finding.rule.id,
         tier: finding.tier,
-        action: judged.action,
+        // What is waived is not to be denied, also for programs that do not know of waivers.
+        action: judged.waiver.as_ref().map_or(judged.action, |_| Action::Warn),
         remedy: finding.rule.remedy.to_string(),
         object: Some(&found.object).filter(|object| object.is_known()),
         lifetime: finding.lifetime.map(|lifetime| match lifetime {
@@ -81,5 +89,11 @@ fn finding(judged: &Judged, has_key: bool) -> Finding<'_> {
         }),
         mitigation: finding.mitigation,
         fingerprint: has_key.then(|| finding.fingerprint.to_string()),
+        waiver: judged.waiver.as_ref().map(|waiver| Waived {
+            namespace: &waiver.namespace,
+            name: &waiver.name,
+            reason: &waiver.reason,
+            expires: time(waiver.expires),
+        }),
     }
 }

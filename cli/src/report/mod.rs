@@ -7,13 +7,13 @@ mod sarif;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use countersign_scan::{Action, Actions};
+use countersign_scan::{Action, Actions, Waiver, Waivers};
 
 use crate::args::{Output, Scan};
 use crate::examine::Found;
-use crate::inputs::Input;
 use crate::reader::Outcome;
 use crate::settings::What;
+use crate::waivers;
 
 /// How many inputs that could not be read as documents are named.
 const NAMED: usize = 10;
@@ -37,6 +37,8 @@ pub struct Report {
     namespace: String,
     /// Whether fingerprints mean anything outside this run.
     has_key: bool,
+    is_live: bool,
+    show_waived: bool,
 }
 
 /// A finding, and what becomes of it.
@@ -48,6 +50,8 @@ pub struct Judged {
     pub found: Found,
     /// What becomes of it.
     pub action: Action,
+    /// What lets it stand, if anything does.
+    pub waiver: Option<Waiver>,
 }
 
 impl Report {
@@ -62,17 +66,19 @@ impl Report {
             actions: what.actions.clone(),
             namespace: args.cluster.namespace.clone().unwrap_or_default(),
             has_key: what.key.is_some(),
+            is_live: args.cluster.is_live,
+            show_waived: args.rules.show_waived,
         }
     }
 
     /// Adds what became of an input.
-    pub fn add(&mut self, input: &Input, outcome: Outcome) {
+    pub fn add(&mut self, name: &str, outcome: Outcome) {
         let Outcome {
             contents,
             failure,
             note,
         } = outcome;
-        self.inputs += 1;
+        self.inputs += usize::from(failure.is_none());
         self.templates += usize::from(contents.is_template);
         self.failures.extend(failure);
         self.notes.extend(note);
@@ -83,15 +89,27 @@ impl Report {
             };
             let action = self.actions.of(&found.finding, namespace);
             if action > Action::Audit {
-                let file = input.name();
-                self.judged.push(Judged { file, found, action });
+                self.judged.push(Judged {
+                    file: name.to_owned(),
+                    found,
+                    action,
+                    waiver: None,
+                });
             }
+        }
+    }
+
+    /// Lets stand what a waiver covers. `now` is in seconds since 1970.
+    pub fn waive(&mut self, waivers: &Waivers, now: i64) {
+        for judged in &mut self.judged {
+            judged.waiver = waivers::covering(waivers, &judged.found, now).cloned();
         }
     }
 
     /// The worst that becomes of anything.
     pub fn worst(&self) -> Option<Action> {
-        self.judged.iter().map(|judged| judged.action).max()
+        let standing = self.judged.iter().filter(|judged| judged.waiver.is_none());
+        standing.map(|judged| judged.action).max()
     }
 
     /// Says on standard error what went wrong, and what was not read as it may have been meant.
@@ -122,8 +140,15 @@ impl Report {
         out.flush()
     }
 
-    fn to(&self, action: Action) -> usize {
-        self.judged.iter().filter(|judged| judged.action == action).count()
+    /// What is printed: what counts, and what is waived if that is asked for.
+    fn shown(&self) -> impl Iterator<Item = &Judged> {
+        self.judged
+            .iter()
+            .filter(|judged| self.show_waived || judged.waiver.is_none())
+    }
+
+    fn count(&self, is: impl Fn(&Judged) -> bool) -> usize {
+        self.judged.iter().filter(|judged| is(judged)).count()
     }
 }
 

@@ -15,11 +15,7 @@ const FINGERPRINT: &str = "countersignHmac/v1";
 
 /// Prints a report.
 pub fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    let used: BTreeSet<&str> = report
-        .judged
-        .iter()
-        .map(|judged| judged.found.finding.rule.id)
-        .collect();
+    let used: BTreeSet<&str> = report.shown().map(|judged| judged.found.finding.rule.id).collect();
     let rules: Vec<Value> = rules()
         .into_iter()
         .filter(|rule| used.contains(rule.id))
@@ -35,8 +31,7 @@ pub fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
         .collect();
     let ids: Vec<&str> = used.into_iter().collect();
     let results: Vec<Value> = report
-        .judged
-        .iter()
+        .shown()
         .map(|judged| result(judged, &ids, report.has_key))
         .collect();
     let log = json!({
@@ -80,6 +75,9 @@ fn result(judged: &Judged, ids: &[&str], has_key: bool) -> Value {
     });
     if has_key {
         result["partialFingerprints"] = json!({ FINGERPRINT: finding.fingerprint.to_string() });
+    }
+    if let Some(waiver) = &judged.waiver {
+        result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": waiver.reason }]);
     }
     result
 }
