@@ -127,6 +127,24 @@ func TestArgoCDHealth(t *testing.T) {
 			"Degraded", "no keys",
 		},
 		{
+			"fresh waiver",
+			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Active", "status": "Unknown", "reason": "Pending", "message": "waiting for the audit"}]}}`,
+			"Progressing", "waiting for the audit",
+		},
+		{
+			"waiver that counts",
+			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "covers": 1, "conditions": [
+				{"type": "Active", "status": "True", "reason": "Active", "message": "it covers one finding"}]}}`,
+			"Healthy", "it covers one finding",
+		},
+		{
+			"expired waiver",
+			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Active", "status": "False", "reason": "Expired", "message": "it ended"}]}}`,
+			"Degraded", "it ended",
+		},
+		{
 			"ready identity",
 			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "spiffeId": "spiffe://cluster.local/ns/a/sa/b",
 				"conditions": [{"type": "Ready", "status": "True"}]}}`,

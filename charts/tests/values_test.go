@@ -48,6 +48,22 @@ func values(t *testing.T) map[string]string {
 	return found
 }
 
+// The chart's templates, by their paths in it.
+func templates(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	for _, pattern := range []string{"templates/*.*", "templates/*/*.*"} {
+		files, err := filepath.Glob(chart + pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no templates: %v", err)
+		}
+		for _, file := range files {
+			found = append(found, strings.TrimPrefix(file, chart))
+		}
+	}
+	return found
+}
+
 func names[V any](m map[string]V) []string {
 	list := make([]string, 0, len(m))
 	for name := range m {
@@ -67,12 +83,8 @@ func TestEveryValueIsDocumented(t *testing.T) {
 
 func TestEveryValueIsUsedAndEveryUsedValueIsThere(t *testing.T) {
 	used := map[string]bool{}
-	files, err := filepath.Glob(chart + "templates/*")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no templates: %v", err)
-	}
-	for _, file := range files {
-		text := read(t, "templates/"+filepath.Base(file))
+	for _, file := range templates(t) {
+		text := read(t, file)
 		for _, match := range regexp.MustCompile(`\.Values\.([A-Za-z.]+)`).FindAllStringSubmatch(text, -1) {
 			used[match[1]] = true
 		}
@@ -131,16 +143,40 @@ func TestSchemaHasTheSameNamesAndRefusesOthers(t *testing.T) {
 	}
 }
 
+// The rules of roles in a template: for each list of verbs, the lists before it.
+var rule = regexp.MustCompile(`(?m)^- apiGroups: \[(.*)\]\n  resources: \[(.*)\]\n(?:  resourceNames: \[(.*)\]\n)?  verbs: \[(.*)\]$`)
+
 func TestRolesNameWhatTheyAllow(t *testing.T) {
-	for _, file := range []string{"templates/rbac.yaml", "templates/user-roles.yaml"} {
-		for number, line := range strings.Split(read(t, file), "\n") {
-			key, list, _ := strings.Cut(strings.TrimLeft(line, "- "), ":")
-			if key != "apiGroups" && key != "resources" && key != "verbs" {
-				continue
-			}
-			if strings.Contains(list, "*") || strings.Contains(list, "secrets") || strings.Contains(list, "impersonate") {
-				t.Errorf("%s:%d allows too much: %s", file, number+1, strings.TrimSpace(line))
+	const audit = "templates/webhook/audit-rbac.yaml"
+	checked := 0
+	for _, file := range templates(t) {
+		text := read(t, file)
+		if !strings.Contains(text, "\nrules:\n- apiGroups") || !strings.Contains(text, "kind: ClusterRole\n") {
+			continue
+		}
+		rules := rule.FindAllStringSubmatch(text, -1)
+		if len(rules) != strings.Count(text, "  verbs:") {
+			t.Errorf("%s has rules that are written in another way", file)
+		}
+		for _, match := range rules {
+			checked++
+			groups, resources, only, verbs := match[1], match[2], match[3], match[4]
+			all := groups + resources + verbs
+			switch {
+			case strings.Contains(all, "impersonate") || strings.Contains(verbs, "*"):
+				t.Errorf("%s allows too much: %s", file, match[0])
+			case file == audit && strings.Contains(groups+resources, "*"):
+				if verbs != "list, watch" {
+					t.Errorf("%s may do more than read: %s", file, match[0])
+				}
+			case strings.Contains(all, "*"):
+				t.Errorf("%s allows too much: %s", file, match[0])
+			case strings.Contains(resources, "secrets") && verbs != "create" && (verbs != "get" || only == ""):
+				t.Errorf("%s may read Secrets: %s", file, match[0])
 			}
 		}
+	}
+	if checked < 10 {
+		t.Errorf("only %d rules were checked", checked)
 	}
 }

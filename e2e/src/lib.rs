@@ -3,6 +3,7 @@
 //! A test that runs under `testbed run … -- cargo test` begins with [`Testbed::from_env`], makes itself a
 //! [`Namespace`], and sends what a caller would send with [`MeshClient`] and tokens of an [`Issuer`].
 
+mod api_user;
 pub mod audit;
 pub mod cache;
 pub mod chart;
@@ -19,6 +20,7 @@ pub mod tools;
 mod wait;
 mod workload;
 
+pub use api_user::ApiUser;
 pub use http::{Answer, Request};
 pub use issuer::{Algorithm, Issuer};
 pub use mesh_client::MeshClient;

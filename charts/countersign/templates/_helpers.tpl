@@ -86,3 +86,12 @@ spec:
   {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* The name of what belongs to the webhook. */}}
+{{- define "countersign.webhookName" -}}
+{{ include "countersign.fullname" . }}-webhook
+{{- end }}
+
+{{- define "countersign.webhookAccountName" -}}
+{{- default (include "countersign.webhookName" .) .Values.webhook.serviceAccount.name }}
+{{- end }}

@@ -3,34 +3,34 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use e2e::wait_for;
+use e2e::{ApiUser, wait_for};
 use serde_json::json;
 
 use crate::objects::{LIMIT, PROJECTED, SHAPES, WAIVER, pod, secret};
-use crate::server::{Server, guarded, refused, taken};
+use crate::server::{guarded, refused, taken};
 
 #[tokio::test]
 #[ignore = "needs testbed run --light"]
 async fn controllers_go_on_to_copy_what_was_there() {
     const ALL: &[&str] = &["system:masters"];
     let namespace = guarded().await;
-    let path = Server::admin(&namespace).path("/api/v1/{ns}/pods");
+    let path = "/api/v1/{ns}/pods";
     let own = SHAPES[0].object(pod(&[2 * LIMIT]), json!({}));
     let mut copy = own.clone();
     copy["metadata"]["ownerReferences"] = json!([{
         "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "one", "uid": uuid::Uuid::new_v4().to_string(), "controller": true,
     }]);
     let controller =
-        Server::admin(&namespace).with_user("system:serviceaccount:kube-system:replicaset-controller", ALL);
-    taken(&controller.create(&path, &copy).await, "a copy");
+        ApiUser::admin(&namespace).impersonate("system:serviceaccount:kube-system:replicaset-controller", ALL);
+    taken(&controller.try_create(path, &copy).await, "a copy");
     refused(
-        &controller.create(&path, &own).await,
+        &controller.try_create(path, &own).await,
         &[PROJECTED],
         "a Pod without an owner",
     );
     for user in ["system:serviceaccount:default:replicaset-controller", "jane"] {
-        let other = Server::admin(&namespace).with_user(user, ALL);
-        refused(&other.create(&path, &copy).await, &[PROJECTED], user);
+        let other = ApiUser::admin(&namespace).impersonate(user, ALL);
+        refused(&other.try_create(path, &copy).await, &[PROJECTED], user);
     }
 }
 
@@ -56,14 +56,14 @@ async fn the_name_of_a_waiver_counts_from_those_who_may_make_one() {
     let mut object = secret("kubernetes.io/service-account-token", json!({}));
     object["metadata"]["annotations"][WAIVER] = json!("legacy");
     let (writer, waiver) = (
-        Server::admin(&namespace).with_user("writer", &["system:authenticated"]),
-        Server::admin(&namespace).with_user("waiver", &["system:authenticated"]),
+        ApiUser::admin(&namespace).impersonate("writer", &["system:authenticated"]),
+        ApiUser::admin(&namespace).impersonate("waiver", &["system:authenticated"]),
     );
-    let path = writer.path("/api/v1/{ns}/secrets");
-    // The API server learns of new rights in a moment.
+    let path = "/api/v1/{ns}/secrets";
+    // The API admin learns of new rights in a moment.
     wait_for("the rights", Duration::from_secs(10), || async {
         waiver
-            .create(&path, &object)
+            .try_create(path, &object)
             .await
             .map_err(anyhow::Error::msg)
             .context("may make a waiver")?;
@@ -72,7 +72,7 @@ async fn the_name_of_a_waiver_counts_from_those_who_may_make_one() {
     .await
     .unwrap();
     refused(
-        &writer.create(&path, &object).await,
+        &writer.try_create(path, &object).await,
         &["/type", PROJECTED],
         "without the right",
     );
@@ -88,13 +88,13 @@ async fn a_namespace_that_is_not_denied_yet_takes_all() {
             .namespace("lenient", &[("countersign.dev/admission", action)])
             .await
             .unwrap();
-        let server = Server::admin(&other);
-        let path = server.path("/api/v1/{ns}/secrets");
+        let admin = ApiUser::admin(&other);
+        let path = "/api/v1/{ns}/secrets";
         let token = secret("kubernetes.io/service-account-token", json!({}));
         other
             .apply("{apiVersion: v1, kind: ServiceAccount, metadata: {name: default}}")
             .await
             .unwrap();
-        taken(&server.create(&path, &token).await, action);
+        taken(&admin.try_create(path, &token).await, action);
     }
 }

@@ -1,24 +1,25 @@
 //! Tokens and certificates that are asked for.
 
+use e2e::ApiUser;
 use serde_json::{Value, json};
 
 use crate::objects::{CSR, LIMIT, SHORTER, certificate_request, token_request};
-use crate::server::{Server, guarded, refused, taken};
+use crate::server::{guarded, refused, taken};
 
 #[tokio::test]
 #[ignore = "needs testbed run --light"]
 async fn tokens_are_asked_for_within_the_limit() {
     let namespace = guarded().await;
-    let server = Server::admin(&namespace);
-    let path = server.path("/api/v1/{ns}/serviceaccounts/default/token");
+    let admin = ApiUser::admin(&namespace);
+    let path = "/api/v1/{ns}/serviceaccounts/default/token";
     for seconds in [600, 3600, 3607, LIMIT] {
         taken(
-            &server.create(&path, &token_request(seconds)).await,
+            &admin.try_create(path, &token_request(seconds)).await,
             &format!("{seconds} s"),
         );
     }
     for seconds in [LIMIT + 1, 31_536_000] {
-        let answer = server.create(&path, &token_request(seconds)).await;
+        let answer = admin.try_create(path, &token_request(seconds)).await;
         refused(
             &answer,
             &["/spec/expirationSeconds is over 86400 seconds", SHORTER],
@@ -34,15 +35,15 @@ async fn tokens_are_asked_for_within_the_limit() {
         "{message}"
     );
     // What a kubelet asks for stands in a Pod.
-    let kubelet = server.with_user("kubelet", &["system:nodes", "system:masters"]);
-    taken(&kubelet.create(&path, &token_request(31_536_000)).await, "a kubelet");
+    let kubelet = admin.impersonate("kubelet", &["system:nodes", "system:masters"]);
+    taken(&kubelet.try_create(path, &token_request(31_536_000)).await, "a kubelet");
 }
 
 #[tokio::test]
 #[ignore = "needs testbed run --light"]
 async fn certificates_are_asked_for_within_the_limit() {
     let namespace = guarded().await;
-    let server = Server::admin(&namespace);
+    let admin = ApiUser::admin(&namespace);
     let (client, serving) = ("kubernetes.io/kube-apiserver-client", "kubernetes.io/kubelet-serving");
     for (signer, seconds, parts) in [
         (client, json!(3600), &[][..]),
@@ -62,7 +63,9 @@ async fn certificates_are_asked_for_within_the_limit() {
         ("kubernetes.io/kube-apiserver-client-kubelet", Value::Null, &[]),
         (serving, json!(31_536_000), &["/spec/expirationSeconds is over"]),
     ] {
-        let answer = server.create(CSR, &certificate_request(signer, seconds.clone())).await;
+        let answer = admin
+            .try_create(CSR, &certificate_request(signer, seconds.clone()))
+            .await;
         let what = format!("{signer} {seconds}");
         if parts.is_empty() {
             taken(&answer, &what);
@@ -76,14 +79,14 @@ async fn certificates_are_asked_for_within_the_limit() {
 #[ignore = "needs testbed run --light"]
 async fn drivers_ask_for_tokens_within_the_limit() {
     let namespace = guarded().await;
-    let server = Server::admin(&namespace);
+    let admin = ApiUser::admin(&namespace);
     for (lives, bad) in [(vec![600, 3607, LIMIT], None), (vec![3600, LIMIT + 1], Some(1))] {
         let asked: Vec<Value> = lives
             .iter()
             .map(|seconds| json!({"audience": format!("for-{seconds}"), "expirationSeconds": seconds}))
             .collect();
         let driver = json!({"metadata": {"name": "driver.example.com"}, "spec": {"tokenRequests": asked}});
-        let answer = server.create("/apis/storage.k8s.io/v1/csidrivers", &driver).await;
+        let answer = admin.try_create("/apis/storage.k8s.io/v1/csidrivers", &driver).await;
         let what = format!("{lives:?}");
         if let Some(bad) = bad {
             let pointer = format!("/spec/tokenRequests/{bad}/expirationSeconds is over 86400 seconds");

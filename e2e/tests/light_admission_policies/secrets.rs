@@ -1,36 +1,34 @@
 //! Secrets that are tokens by their type.
 
+use e2e::ApiUser;
 use serde_json::json;
 
 use crate::objects::{LIMIT, PROJECTED, SHORTER, WAIVER, secret};
-use crate::server::{Server, guarded, refused, taken};
+use crate::server::{guarded, refused, taken};
 
 #[tokio::test]
 #[ignore = "needs testbed run --light"]
 async fn tokens_of_service_accounts_are_not_made_as_secrets() {
     let namespace = guarded().await;
-    let server = Server::admin(&namespace);
-    let path = server.path("/api/v1/{ns}/secrets");
+    let admin = ApiUser::admin(&namespace);
+    let path = "/api/v1/{ns}/secrets";
     let token = secret("kubernetes.io/service-account-token", json!({}));
     refused(
-        &server.create(&path, &token).await,
+        &admin.try_create(path, &token).await,
         &["/type", "never ends", PROJECTED],
         "a token",
     );
     for kind in ["Opaque", "example.com/other"] {
-        taken(&server.create(&path, &secret(kind, json!({"a": "b"}))).await, kind);
+        taken(&admin.try_create(path, &secret(kind, json!({"a": "b"}))).await, kind);
     }
 
     // One that was there before goes on: its controller writes it.
     let mut old = token;
     old["metadata"]["annotations"][WAIVER] = json!("legacy");
-    taken(
-        &server.send("POST", &path, "application/json", &old).await,
-        "with a waiver's name",
-    );
+    taken(&admin.create(path, &old).await, "with a waiver's name");
     let one = format!("{path}/one");
     let change = json!({"metadata": {"annotations": {WAIVER: null}, "labels": {"changed": "yes"}}});
-    taken(&server.patch(&one, &change).await, "an update");
+    taken(&admin.patch(&one, &change).await, "an update");
 }
 
 /// A time so many seconds from now, as RFC 3339 has it.
@@ -48,8 +46,8 @@ fn in_seconds(seconds: i64, offset: time::UtcOffset) -> String {
 async fn bootstrap_tokens_end_within_the_limit() {
     const ROOM: i64 = 600;
     let namespace = guarded().await;
-    let server = Server::admin(&namespace);
-    let path = server.path("/api/v1/{ns}/secrets");
+    let admin = ApiUser::admin(&namespace);
+    let path = "/api/v1/{ns}/secrets";
     let (zulu, east) = (time::UtcOffset::UTC, time::UtcOffset::from_hms(5, 30, 0).unwrap());
     let kind = "bootstrap.kubernetes.io/token";
     for (expiration, parts) in [
@@ -77,7 +75,7 @@ async fn bootstrap_tokens_end_within_the_limit() {
         let data = expiration
             .as_ref()
             .map_or(json!({}), |expiration| json!({"expiration": expiration}));
-        let answer = server.create(&path, &secret(kind, data)).await;
+        let answer = admin.try_create(path, &secret(kind, data)).await;
         let what = format!("{expiration:?}");
         if parts.is_empty() {
             taken(&answer, &what);
@@ -88,15 +86,12 @@ async fn bootstrap_tokens_end_within_the_limit() {
 
     let mut old = secret(kind, json!({}));
     old["metadata"]["annotations"][WAIVER] = json!("legacy");
-    taken(
-        &server.send("POST", &path, "application/json", &old).await,
-        "with a waiver's name",
-    );
+    taken(&admin.create(path, &old).await, "with a waiver's name");
     let one = format!("{path}/one");
     let change = json!({"metadata": {"annotations": {WAIVER: null}}, "stringData": {"description": "old"}});
-    taken(&server.patch(&one, &change).await, "an update of something else");
+    taken(&admin.patch(&one, &change).await, "an update of something else");
     let longer = json!({"stringData": {"expiration": in_seconds(2 * LIMIT, zulu)}});
-    refused(&server.patch(&one, &longer).await, &["/data/expiration"], "a late end");
+    refused(&admin.patch(&one, &longer).await, &["/data/expiration"], "a late end");
     let shorter = json!({"stringData": {"expiration": in_seconds(3600, zulu)}});
-    taken(&server.patch(&one, &shorter).await, "an early end");
+    taken(&admin.patch(&one, &shorter).await, "an early end");
 }

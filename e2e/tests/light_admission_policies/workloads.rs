@@ -1,17 +1,18 @@
 //! Projected tokens, and annotations that set how long tokens live.
 
+use e2e::ApiUser;
 use serde_json::{Value, json};
 
 use crate::objects::{AZURE, DEPLOYMENTS, EKS, LIMIT, PROJECTED, SHAPES, SHORTER, WAIVER, account, pod};
-use crate::server::{Server, guarded, refused, taken};
+use crate::server::{guarded, refused, taken};
 
 #[tokio::test]
 #[ignore = "needs testbed run --light"]
 async fn projected_tokens_live_within_the_limit_in_every_workload() {
     let namespace = guarded().await;
-    let server = Server::admin(&namespace);
+    let admin = ApiUser::admin(&namespace);
     for shape in SHAPES {
-        let path = server.path(shape.path);
+        let path = shape.path;
         for (lives, bad) in [
             (vec![600, 3600, 3607, LIMIT], None),
             (vec![3600, LIMIT + 1], Some(1)),
@@ -19,7 +20,7 @@ async fn projected_tokens_live_within_the_limit_in_every_workload() {
             (vec![4_294_967_295], Some(0)),
         ] {
             let what = format!("{path} with {lives:?}");
-            let answer = server.create(&path, &shape.object(pod(&lives), json!({}))).await;
+            let answer = admin.try_create(path, &shape.object(pod(&lives), json!({}))).await;
             let Some(bad) = bad else {
                 taken(&answer, &what);
                 continue;
@@ -37,7 +38,7 @@ async fn projected_tokens_live_within_the_limit_in_every_workload() {
 #[ignore = "needs testbed run --light"]
 async fn annotations_do_not_ask_for_longer_tokens() {
     let namespace = guarded().await;
-    let server = Server::admin(&namespace);
+    let admin = ApiUser::admin(&namespace);
     for (name, escaped) in [
         (EKS, "eks.amazonaws.com~1token-expiration"),
         (AZURE, "azure.workload.identity~1service-account-token-expiration"),
@@ -59,11 +60,11 @@ async fn annotations_do_not_ask_for_longer_tokens() {
                     taken(&answer, &what);
                 }
             };
-            let accounts = server.path("/api/v1/{ns}/serviceaccounts");
-            check(server.create(&accounts, &account(json!({name: value}))).await, "");
+            let accounts = "/api/v1/{ns}/serviceaccounts";
+            check(admin.try_create(accounts, &account(json!({name: value}))).await, "");
             for shape in SHAPES {
                 let object = shape.object(pod(&[3600]), json!({name: value}));
-                check(server.create(&server.path(shape.path), &object).await, shape.pointer);
+                check(admin.try_create(shape.path, &object).await, shape.pointer);
             }
         }
     }
@@ -73,17 +74,14 @@ async fn annotations_do_not_ask_for_longer_tokens() {
 #[ignore = "needs testbed run --light"]
 async fn an_update_answers_for_what_it_changes() {
     let namespace = guarded().await;
-    let server = Server::admin(&namespace);
-    let deployments = server.path(DEPLOYMENTS);
+    let admin = ApiUser::admin(&namespace);
+    let deployments = DEPLOYMENTS;
     let mut old = SHAPES[1].object(pod(&[2 * LIMIT]), json!({EKS: "172800"}));
     old["metadata"]["annotations"] = json!({WAIVER: "legacy"});
-    taken(
-        &server.send("POST", &deployments, "application/json", &old).await,
-        "with a waiver's name",
-    );
+    taken(&admin.create(DEPLOYMENTS, &old).await, "with a waiver's name");
     let one = format!("{deployments}/one");
     taken(
-        &server.patch(&one, &json!({"metadata": {"annotations": null}})).await,
+        &admin.patch(&one, &json!({"metadata": {"annotations": null}})).await,
         "the waiver's end",
     );
 
@@ -112,7 +110,7 @@ async fn an_update_answers_for_what_it_changes() {
         ("a good life", patch(pod(&[3600])), &[]),
         ("the old life again", patch(pod(&[2 * LIMIT])), &[token]),
     ] {
-        let answer = server.patch(&one, &change).await;
+        let answer = admin.patch(&one, &change).await;
         if parts.is_empty() {
             taken(&answer, what);
         } else {

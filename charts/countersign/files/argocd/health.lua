@@ -16,6 +16,15 @@ for _, condition in ipairs(status.conditions) do
   conditions[condition.type] = condition
 end
 
+-- A CredentialWaiver counts, or it does not.
+local active = conditions["Active"]
+if active ~= nil then
+  if active.status == "Unknown" then
+    return health("Progressing", active.message)
+  end
+  return health(active.status == "True" and "Healthy" or "Degraded", active.message)
+end
+
 local accepted = conditions["Accepted"]
 if accepted ~= nil and accepted.status == "False" then
   return health("Degraded", accepted.message)
