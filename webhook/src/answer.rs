@@ -8,7 +8,7 @@ use tracing::{error, info};
 use crate::cluster::Cluster;
 use crate::judge::{Judge, Judgement};
 use crate::metrics::{Metrics, Outcome};
-use crate::own::Own;
+use crate::own::{Others, Own};
 use crate::review::{Malformed, Operation, Reason, Request, Response, Verdict};
 
 /// Everything that an answer depends on, but for the request.
@@ -30,12 +30,12 @@ pub struct State {
 pub struct Unanswerable(#[from] Malformed);
 
 /// Which question is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Question {
     /// Whether an object holds credentials that must not be in it.
     Credentials,
-    /// Whether one of Countersign's own objects is right.
-    Own,
+    /// Whether one of Countersign's own objects is right, seen with others.
+    Own(Others),
 }
 
 /// Answers a review.
@@ -43,7 +43,7 @@ pub enum Question {
 /// # Errors
 ///
 /// If it has no `uid` that an answer could carry.
-pub fn answer(question: Question, body: &[u8], state: &State, now: Timestamp) -> Result<Vec<u8>, Unanswerable> {
+pub fn answer(question: &Question, body: &[u8], state: &State, now: Timestamp) -> Result<Vec<u8>, Unanswerable> {
     let request = match Request::parse(body) {
         Ok(request) => request,
         Err(malformed) => return refuse(malformed, state),
@@ -51,7 +51,7 @@ pub fn answer(question: Question, body: &[u8], state: &State, now: Timestamp) ->
     // A bug must not let anything in, nor take other requests with it.
     let judged = catch_unwind(AssertUnwindSafe(|| match question {
         Question::Credentials => state.judge.judge(&request, &state.cluster, now.as_second()),
-        Question::Own => Judgement::of_verdict(state.own.judge(&request, now)),
+        Question::Own(others) => Judgement::of_verdict(state.own.judge(&request, others, now)),
     }));
     let judgement = judged.unwrap_or_else(|_| panicked());
     if is_panic(&judgement.verdict) {

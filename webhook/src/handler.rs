@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::answer::{Question, State, answer};
 use crate::metrics::Outcome;
+use crate::own::Reader;
 
 /// The largest request: an object before and after, each of at most 3 MiB, and what is around them.
 const BODY_LIMIT: usize = 7 * 1024 * 1024;
@@ -34,9 +35,17 @@ const MARGIN: Duration = Duration::from_millis(100);
 /// What the endpoints share.
 struct Shared {
     state: Arc<State>,
+    reader: Reader,
     /// Judging is work for a processor: no more at once than there are.
     workers: Arc<Semaphore>,
     memory: Arc<Semaphore>,
+}
+
+/// What an endpoint is asked.
+#[derive(Clone, Copy)]
+enum Endpoint {
+    Credentials,
+    Own,
 }
 
 #[derive(Deserialize)]
@@ -52,31 +61,32 @@ enum NoAnswer {
     Failed,
 }
 
-/// The endpoints.
-pub fn router(state: Arc<State>) -> Router {
+/// The endpoints. `reader` reads what own kinds are seen with.
+pub fn router(state: Arc<State>, reader: Reader) -> Router {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let shared = Arc::new(Shared {
         state,
+        reader,
         workers: Arc::new(Semaphore::new(processors)),
         memory: Arc::new(Semaphore::new(MEMORY_KIB)),
     });
-    let endpoint = |question: Question| {
+    let route = |endpoint: Endpoint| {
         post(
             move |Extracted(shared): Extracted<Arc<Shared>>, Query(parameters): Query<Parameters>, request: Request| {
-                validate(shared, question, parameters, request)
+                validate(shared, endpoint, parameters, request)
             },
         )
     };
     Router::new()
-        .route("/validate", endpoint(Question::Credentials))
-        .route("/validate-own", endpoint(Question::Own))
+        .route("/validate", route(Endpoint::Credentials))
+        .route("/validate-own", route(Endpoint::Own))
         .with_state(shared)
 }
 
-async fn validate(shared: Arc<Shared>, question: Question, parameters: Parameters, request: Request) -> Response {
+async fn validate(shared: Arc<Shared>, endpoint: Endpoint, parameters: Parameters, request: Request) -> Response {
     let started = clock::instant();
     let wait = wait(parameters.timeout.as_deref());
-    let response = match timeout_at(deadline(started, wait), work(&shared, question, request)).await {
+    let response = match timeout_at(deadline(started, wait), work(&shared, endpoint, request)).await {
         Ok(Ok(answer)) => ([(header::CONTENT_TYPE, "application/json")], answer).into_response(),
         Ok(Err(no_answer)) => refuse(&shared, no_answer),
         Err(_) => {
@@ -107,7 +117,7 @@ fn refuse(shared: &Shared, no_answer: NoAnswer) -> Response {
 
 /// Reads the body and judges it. Dropped at the deadline, it gives its memory back; a judgement that has begun ends by
 /// itself, and holds its worker until then.
-async fn work(shared: &Shared, question: Question, request: Request) -> Result<Vec<u8>, NoAnswer> {
+async fn work(shared: &Shared, endpoint: Endpoint, request: Request) -> Result<Vec<u8>, NoAnswer> {
     let length = length(&request);
     if length > BODY_LIMIT {
         return Err(NoAnswer::TooLarge);
@@ -116,11 +126,15 @@ async fn work(shared: &Shared, question: Question, request: Request) -> Result<V
     let memory = Arc::clone(&shared.memory);
     let memory = memory.acquire_many_owned(kib).await.map_err(|_| NoAnswer::Failed)?;
     let body = read(request.into_body()).await?;
+    let question = match endpoint {
+        Endpoint::Credentials => Question::Credentials,
+        Endpoint::Own => Question::Own(shared.reader.read(&body).await),
+    };
     let worker = Arc::clone(&shared.workers);
     let worker = worker.acquire_owned().await.map_err(|_| NoAnswer::Failed)?;
     let state = Arc::clone(&shared.state);
     let judged = tokio::task::spawn_blocking(move || {
-        let answered = answer(question, &body, &state, clock::precise());
+        let answered = answer(&question, &body, &state, clock::precise());
         drop((memory, worker));
         answered
     });

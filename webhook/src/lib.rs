@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod cluster;
+pub mod events;
 pub mod fingerprint_key;
 pub mod flags;
 pub mod handler;

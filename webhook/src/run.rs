@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_identity::SpiffeIdError;
+use countersign_policy::MeshSettings;
 use countersign_runtime::client::{self, ClientError};
 use countersign_runtime::http::{self, HttpError, Readiness};
 use countersign_runtime::process::{self, ProcessError};
@@ -16,15 +18,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::State;
 use crate::cluster::Cluster;
+use crate::events::Events;
 use crate::fingerprint_key::{self, KeyError};
 use crate::flags::Flags;
 use crate::handler::router;
 use crate::judge::Judge;
 use crate::metrics::Metrics;
-use crate::own::Own;
+use crate::own::{self, Own, OwnSettings, Reader};
 use crate::readiness;
 use crate::serve::{ServeError, Server};
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, UnknownIssuer};
 use crate::tls::Current;
 use crate::tls::authority::IssueError;
 use crate::tls::keep::Keeper;
@@ -45,6 +48,9 @@ pub enum RunError {
     /// The settings cannot be used.
     #[error("--settings: {0}")]
     Settings(#[from] SettingsError),
+    /// The trust domain is none.
+    #[error("--trust-domain: {0}")]
+    TrustDomain(#[from] SpiffeIdError),
     /// The key of fingerprints cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -85,10 +91,11 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
             fingerprint_key::from_secret(client.clone(), &flags.namespace, secret).await?
         }
     };
+    let (own, made) = Own::new(own_settings(&flags, &settings)?);
     let mut registry = Registry::with_prefix("countersign");
     let state = Arc::new(State {
         judge: Judge::new(&settings, key, &flags.namespace),
-        own: Own::default(),
+        own,
         cluster: Cluster::default(),
         metrics: Metrics::register(&mut registry),
     });
@@ -96,6 +103,8 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     let server = Server::bind(flags.listen, &current).await?;
 
     let (mut watches, mut parts) = follow(&client, &state, &flags.namespace);
+    watches.spawn(own::tell(Events::new(client.clone(), &flags.identity), made));
+    let reader = Reader::new(client.clone());
     let (trusted, is_trusted) = watch::channel(Readiness::Missing("the webhook's configuration was not read yet"));
     parts.push(is_trusted);
     let retire = CancellationToken::new();
@@ -108,7 +117,7 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
         retire.clone(),
     ));
     let drain = CancellationToken::new();
-    let mut serving = tokio::spawn(server.run(router(state), drain.clone()));
+    let mut serving = tokio::spawn(server.run(router(state, reader), drain.clone()));
 
     let result = tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -126,6 +135,17 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
         let _ = keeper.await;
     }
     result
+}
+
+fn own_settings(flags: &Flags, settings: &Settings) -> Result<OwnSettings, SpiffeIdError> {
+    Ok(OwnSettings {
+        mesh: MeshSettings {
+            trust_domain: flags.trust_domain.parse()?,
+            root_namespace: flags.root_namespace.clone(),
+        },
+        refuse_unknown_issuer: settings.own_kinds.unknown_issuer == UnknownIssuer::Deny,
+        longest_waiver: settings.waivers.max_duration,
+    })
 }
 
 fn ended<E: Into<RunError>>(joined: Result<Result<(), E>, tokio::task::JoinError>, what: &'static str) -> RunError {

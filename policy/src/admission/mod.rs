@@ -61,8 +61,7 @@ pub struct Verdict {
 ///
 /// A change that leaves the spec as it is passes, whatever the spec: labels and finalizers must not depend on it.
 pub fn judge(change: &Change<'_>, world: &MapWorld, settings: Settings<'_>) -> Verdict {
-    let [old, new] = [change.old, change.new].map(|object| object.map(|object| &object["spec"]));
-    if old == new {
+    if !change.matters() {
         return Verdict::default();
     }
     let before = change.made(world, change.old);
@@ -83,6 +82,12 @@ pub fn judge(change: &Change<'_>, world: &MapWorld, settings: Settings<'_>) -> V
 }
 
 impl Change<'_> {
+    /// Whether the spec changes. What leaves it as it is needs no world to be judged.
+    pub fn matters(&self) -> bool {
+        let [old, new] = [self.old, self.new].map(|object| object.map(|object| &object["spec"]));
+        old != new
+    }
+
     /// The world with the object like this.
     fn made(&self, world: &MapWorld, object: Option<&Value>) -> MapWorld {
         let mut made = world.clone();

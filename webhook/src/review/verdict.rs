@@ -66,6 +66,8 @@ pub enum Reason {
     Invalid,
     /// The request cannot be read.
     BadRequest,
+    /// What is needed to judge cannot be read now.
+    Unavailable,
     /// The webhook failed.
     InternalError,
 }
@@ -77,6 +79,7 @@ impl Reason {
             Self::Forbidden => 403,
             Self::Invalid => 422,
             Self::BadRequest => 400,
+            Self::Unavailable => 503,
             Self::InternalError => 500,
         }
     }
@@ -86,6 +89,7 @@ impl Reason {
             Self::Forbidden => "Forbidden",
             Self::Invalid => "Invalid",
             Self::BadRequest => "BadRequest",
+            Self::Unavailable => "ServiceUnavailable",
             Self::InternalError => "InternalError",
         }
     }

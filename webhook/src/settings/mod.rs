@@ -23,6 +23,27 @@ pub struct Settings {
     pub controllers: Controllers,
     /// What waivers may do.
     pub waivers: WaiverSettings,
+    /// What Countersign's own kinds are held to.
+    pub own_kinds: OwnKinds,
+}
+
+/// What Countersign's own kinds are held to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct OwnKinds {
+    /// What becomes of a policy that names a `TokenIssuer` that does not exist. It denies all until the issuer is there.
+    pub unknown_issuer: UnknownIssuer,
+}
+
+/// What becomes of a policy that names a `TokenIssuer` that does not exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownIssuer {
+    /// It does not get in.
+    #[default]
+    Deny,
+    /// It gets in, with a warning: for what applies policies before issuers.
+    Warn,
 }
 
 /// What waivers may do.

@@ -22,6 +22,7 @@ fn all_of_it_is_read() {
           owners: [{group: example.com, kind: Vault}]
           gitopsAgents: ['system:serviceaccount:*:deployer']
         waivers: {maxDuration: 14d}
+        ownKinds: {unknownIssuer: warn}
         ",
     )
     .unwrap();
@@ -31,6 +32,7 @@ fn all_of_it_is_read() {
     );
     assert!(settings.forbid_literal_secrets);
     assert_eq!(settings.waivers.max_duration, 14 * 86_400);
+    assert_eq!(settings.own_kinds.unknown_issuer, UnknownIssuer::Warn);
     assert!(settings.controllers.is_owner("example.com", "Vault"));
     assert!(
         settings.controllers.is_owner("cert-manager.io", "Certificate"),
