@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::decode::{DEPTH_CAP, TOTAL_CAP};
 use super::place::Place;
 use super::{Scanner, rules};
-use crate::finding::{Finding, Location, Tier};
+use crate::finding::{Action, Finding, Location, Tier};
 use crate::hit::{Hit, Input};
 
 /// The most findings that one object is given. One is enough to refuse it.
@@ -124,15 +124,25 @@ impl<'s> Engine<'s> {
         };
         let found = self.made(place, value.as_bytes(), hit, context);
         let known = |other: &Found| other.finding.fingerprint == found.finding.fingerprint;
-        if self.found.len() < MOST && !self.found[mark.min(self.found.len())..].iter().any(known) {
-            self.found.push(found);
+        if !self.found[mark.min(self.found.len())..].iter().any(known) {
+            self.push(found);
         }
     }
 
     /// Notes a hit in what is not text.
     pub fn report_bytes(&mut self, place: &Place<'_>, value: &[u8], hit: &Hit, context: Context) {
-        if self.found.len() < MOST {
-            let found = self.made(place, value, hit, context);
+        let found = self.made(place, value, hit, context);
+        self.push(found);
+    }
+
+    fn push(&mut self, found: Found) {
+        // A crowd of what only warns must not hide what denies.
+        let room = if found.finding.action() == Action::Deny {
+            2 * MOST
+        } else {
+            MOST
+        };
+        if self.found.len() < room {
             self.found.push(found);
         }
     }

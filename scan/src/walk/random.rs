@@ -9,6 +9,8 @@ cl du ga qu ue ff ba ey ls va um pp ua up lu go ht ru ug ds lt pi rc rr eg au ck
 ys ob mm fu ph og ms ye ud mb ip ub oi rl gu dr hr cc tw ft wn nu af hu nn eo vo rv nf xp gn sm fl iz ok nl my gl aw ju oa \
 eq sy sl ps jo lf nv je nk kn gs dy hy ze ks xt bs ik dd pc md vp db kb cs az vm ui js fs ml tp tc ud xy ws sq";
 
+/// Keys that are public by design begin so.
+const PUBLIC: &str = "pk_";
 /// How much of a text must be rare pairs. In random text of letters and digits about 60 % are.
 const RARE_PERCENT: usize = 45;
 
@@ -29,7 +31,7 @@ static FOLLOWERS: [u32; 26] = {
 /// Whether a text looks like key material: long enough, of mixed characters, and with few pairs that words have.
 pub(super) fn looks_random(text: &str) -> bool {
     let bytes = text.as_bytes();
-    if !(20..=256).contains(&bytes.len()) || !bytes.iter().all(|byte| is_key_byte(*byte)) {
+    if text.starts_with(PUBLIC) || !(20..=256).contains(&bytes.len()) || !bytes.iter().all(|byte| is_key_byte(*byte)) {
         return false;
     }
     let has = |test: fn(&u8) -> bool| bytes.iter().any(test);

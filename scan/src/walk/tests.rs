@@ -224,3 +224,18 @@ fn objects_within_objects_are_judged_by_their_kind() {
     let work = json!({"apiVersion": "work.example/v1", "kind": "Work", "spec": {"manifests": [secret]}});
     assert_eq!(found(&work), ["/spec/manifests/0/type: service-account-token-secret"]);
 }
+
+#[test]
+fn a_crowd_of_warnings_does_not_hide_what_denies() {
+    let crowd: Vec<Value> = (0..3000)
+        .map(|n| json!({"name": format!("A{n}_PASSWORD"), "value": format!("CHANGEME{n}")}))
+        .collect();
+    let mut containers = vec![json!({"name": "crowd", "env": crowd})];
+    containers.push(json!({"name": "last", "env": [{"name": "DB_PASSWORD", "value": "opensesame"}]}));
+    let object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}});
+    let denied = scan(&object)
+        .into_iter()
+        .find(|finding| finding.action() == Action::Deny)
+        .unwrap();
+    assert_eq!(denied.location.pointer, "/spec/containers/1/env/0/value");
+}
