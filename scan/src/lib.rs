@@ -28,6 +28,8 @@ mod walk;
 
 pub use actions::{ActionRule, Actions};
 pub use finding::{Action, Finding, Fingerprint, FingerprintKey, Lifetime, Location, Mitigation, Step, Tier};
+#[cfg(any(test, feature = "testing"))]
+pub use key::testing as key_testing;
 pub use limits::{Limits, LimitsError, parse_seconds};
 pub use rule::{Remedy, Rule, rule, rules};
 #[cfg(any(test, feature = "testing"))]

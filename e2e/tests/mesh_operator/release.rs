@@ -90,7 +90,8 @@ impl Release {
     /// The Pods that run the operator.
     pub async fn pods(&self) -> Vec<Pod> {
         let pods: Api<Pod> = Api::namespaced(self.testbed.client(), NAMESPACE);
-        let params = ListParams::default().labels("app.kubernetes.io/name=countersign,app.kubernetes.io/component=operator");
+        let params =
+            ListParams::default().labels("app.kubernetes.io/name=countersign,app.kubernetes.io/component=operator");
         pods.list(&params).await.unwrap().items
     }
 

@@ -5,6 +5,7 @@ use super::name::{self, Asked, Kind, Strength};
 use super::{literal, rules};
 use crate::finding::{Mitigation, Tier};
 use crate::hit::{Hit, Input};
+use crate::key;
 use crate::rule::Rule;
 
 /// No secret of one line is longer. What is longer is a file, and is read as one.
@@ -59,7 +60,7 @@ fn rule(kind: Kind) -> &'static Rule {
 
 /// What others judge better, by its form: JSON Web Tokens, PEM, keys that are public or half of a pair.
 pub(super) fn has_own_detector(text: &str) -> bool {
-    let jwt = text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() >= 2;
+    let jwt = text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() >= 2 || key::is_token(text);
     let key_id = text.len() == 20
         && ["AKIA", "ASIA", "AROA", "AIDA"]
             .iter()

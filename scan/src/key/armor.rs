@@ -190,3 +190,20 @@ impl<'a> Decoder<'a> {
         !group.is_empty() && STANDARD.decode_vec(&group, decoded).is_ok()
     }
 }
+
+/// Bytes without breaks of lines, spaces, and the quotes and signs that join strings.
+pub(super) fn without_breaks(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match line_break(&bytes[at..]) {
+            0 if matches!(byte, b'"' | b'\'' | b',') => at += 1,
+            0 => {
+                out.push(byte);
+                at += 1;
+            }
+            skipped => at += skipped,
+        }
+    }
+    out
+}

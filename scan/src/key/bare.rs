@@ -6,7 +6,7 @@ use crate::finding::Tier;
 use crate::hit::{Anchor, Hit, Input};
 
 /// How the keys in use begin, from the first characters that do not depend on their length.
-pub(super) const ANCHORS: [Anchor; 9] = [
+pub(super) const ANCHORS: [Anchor; 10] = [
     // PKCS#8: version 0, then the algorithm: RSA, Ed25519 or X25519, curves of 256 bits or less, larger curves.
     Anchor {
         literal: "IBADANBgkqhkiG9w0BAQEFAASC",
@@ -32,6 +32,10 @@ pub(super) const ANCHORS: [Anchor; 9] = [
     // SEC 1: version 1, then the private number, of 256, 384 or 521 bits.
     Anchor {
         literal: "MHcCAQEEI",
+        find: |input, at| find(input, at, 0),
+    },
+    Anchor {
+        literal: "MGsCAQEEI",
         find: |input, at| find(input, at, 0),
     },
     Anchor {

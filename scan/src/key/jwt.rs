@@ -77,30 +77,60 @@ pub(super) fn find(input: &Input<'_>, at: usize) -> Option<Hit> {
     if !begins_at(input.text.as_bytes(), at) {
         return None;
     }
-    let rest = input.text.get(at..)?;
-    let mut parts = [""; 5];
-    let (mut count, mut end) = (0, 0);
-    for part in &mut parts {
-        let length = rest[end..]
-            .bytes()
-            .take_while(|byte| armor::is_base64url(*byte))
-            .count();
-        *part = &rest[end..end + length];
-        end += length;
-        count += 1;
-        if count == 5 || !rest[end..].starts_with('.') {
-            break;
-        }
-        end += 1;
+    let (parts, length) = Parts::of(input.text.get(at..)?)?;
+    let span = at..at + length;
+    match parts {
+        Parts::Signed(parts) => signed(input, parts, span),
+        Parts::Encrypted(header) => encrypted(input, header, span),
     }
-    match (count, parts) {
-        (3, [header, claims, signature, ..]) => signed(input, [header, claims, signature], at..at + end),
-        // What follows may be the end of a sentence.
-        (4, [header, claims, signature, "", _]) => signed(input, [header, claims, signature], at..at + end - 1),
-        (5, [header, _, vector, sealed, tag]) if [vector, sealed, tag].iter().all(|part| !part.is_empty()) => {
-            encrypted(input, header, at..at + end)
+}
+
+/// Whether a text is a token: its header says how it is signed or encrypted.
+pub(super) fn is_token(text: &str) -> bool {
+    let Some((parts, length)) = Parts::of(text) else {
+        return false;
+    };
+    let (Parts::Signed([header, ..]) | Parts::Encrypted(header)) = parts;
+    let header = object(header);
+    let header = header
+        .as_deref()
+        .and_then(|header| serde_json::from_slice::<Node<'_>>(header).ok());
+    length == text.len() && header.is_some_and(|header| header.get("alg").is_some())
+}
+
+/// What a token is made of: header, claims and signature, or, of five parts, the header.
+enum Parts<'a> {
+    Signed([&'a str; 3]),
+    Encrypted(&'a str),
+}
+
+impl<'a> Parts<'a> {
+    /// Reads the parts at the start of a text, and how long they are together.
+    fn of(text: &'a str) -> Option<(Self, usize)> {
+        let mut parts = [""; 5];
+        let (mut count, mut end) = (0, 0);
+        for part in &mut parts {
+            let length = text[end..]
+                .bytes()
+                .take_while(|byte| armor::is_base64url(*byte))
+                .count();
+            *part = &text[end..end + length];
+            end += length;
+            count += 1;
+            if count == 5 || !text[end..].starts_with('.') {
+                break;
+            }
+            end += 1;
         }
-        _ => None,
+        match (count, parts) {
+            (3, [header, claims, signature, ..]) => Some((Self::Signed([header, claims, signature]), end)),
+            // What follows may be the end of a sentence.
+            (4, [header, claims, signature, "", _]) => Some((Self::Signed([header, claims, signature]), end - 1)),
+            (5, [header, _, vector, sealed, tag]) if [vector, sealed, tag].iter().all(|part| !part.is_empty()) => {
+                Some((Self::Encrypted(header), end))
+            }
+            _ => None,
+        }
     }
 }
 

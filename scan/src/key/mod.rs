@@ -15,6 +15,12 @@ mod seed;
 mod sign;
 mod signed_url;
 mod ssh;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 
 use der::Form;
 
@@ -167,6 +173,21 @@ pub(crate) fn in_object<'n>(object: &'n Node<'_>, input: &Input<'_>) -> Option<(
 /// A key that only the name beside it tells: WireGuard's `PrivateKey`, the unseal keys of Vault.
 pub(crate) fn named(input: &Input<'_>) -> Option<Hit> {
     seed::named(input)
+}
+
+/// Whether a text is a JSON Web Token, whatever it lives.
+pub(crate) fn is_token(text: &str) -> bool {
+    jwt::is_token(text)
+}
+
+/// A value without what depends on where it stands: the breaks, indents and escapes of PEM, the escapes of a URL. So the
+/// same key has the same fingerprint in a file and in a string of JSON.
+pub(crate) fn canonical(value: &[u8]) -> Cow<'_, [u8]> {
+    if value.starts_with(pem::BEGIN.as_bytes()) {
+        Cow::Owned(armor::without_breaks(value))
+    } else {
+        signed_url::unescaped(value).map_or(Cow::Borrowed(value), Cow::Owned)
+    }
 }
 
 /// A key that is a text as a whole, with nothing in it to search for: a seed of NATS. Cheap: it is asked of every string

@@ -83,7 +83,7 @@ impl Query {
             .last()
             .unwrap_or(at);
         let end = (at..bytes.len().min(at + LONGEST)).take_while(inside).last()? + 1;
-        let query = text.get(start..end)?.replace("\\u0026", "&").replace("&amp;", "&");
+        let query = plain_ampersands(text.get(start..end)?);
         let parameter = |part: &str| {
             let (name, value) = part.split_once('=')?;
             Some((name.to_owned(), percent_decoded(value)))
@@ -101,6 +101,17 @@ impl Query {
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
+}
+
+fn plain_ampersands(query: &str) -> String {
+    query.replace("\\u0026", "&").replace("&amp;", "&")
+}
+
+/// A query that carries a signature, without its escapes; `None` if the value is none.
+pub(super) fn unescaped(value: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(value).ok()?;
+    let signed = [SIG, "ignature="].iter().any(|name| text.contains(name));
+    signed.then(|| percent_decoded(&plain_ampersands(text)).into_bytes())
 }
 
 /// Whether a byte can be part of a query, as it is written in all sorts of texts.

@@ -82,7 +82,7 @@ pub(super) fn find_ssh2(input: &Input<'_>, at: usize) -> Option<Hit> {
     let until = body.find("----")?;
     let mut base64 = String::new();
     let mut continued = false;
-    for (_, line) in armor::lines(&body[..until]) {
+    for line in body[..until].replace("\\n", "\n").lines() {
         if !continued && !line.contains(": ") {
             base64.extend(line.split_ascii_whitespace());
         }

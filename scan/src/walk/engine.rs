@@ -190,7 +190,7 @@ impl<'s> Engine<'s> {
                 tier: hit.tier,
                 mitigation: hit.mitigation,
                 lifetime: hit.lifetime,
-                fingerprint: self.scanner.key.fingerprint(value),
+                fingerprint: self.scanner.key.fingerprint(&crate::key::canonical(value)),
             },
             copy: context.copy,
         }

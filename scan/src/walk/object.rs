@@ -92,7 +92,7 @@ impl Engine<'_> {
         name: Option<&str>,
         context: Context,
     ) {
-        let registry = self.whole_object(place, node, context);
+        let judged = self.whole_object(place, node, context);
         let pair = pair_name(members);
         for (key, value) in members {
             let here = place.key(key);
@@ -110,7 +110,7 @@ impl Engine<'_> {
             let values = inherited.is_some() && pair.is_some();
             let context = if values { context.of_values() } else { context };
             match (key.as_ref(), value) {
-                ("auth", _) if registry => {}
+                (field, _) if judged.contains(&Some(field)) => {}
                 ("serviceAccountToken", Node::Object(_)) => self.projected_token(&here, value, context),
                 ("tokenRequests", Node::Array(items)) => self.token_requests(&here, items, context),
                 ("args", Node::Array(_)) if member(members, "command").is_some() => {
@@ -131,17 +131,23 @@ impl Engine<'_> {
         }
     }
 
-    /// What only the whole of an object shows. Whether it is the entry of a registry, so that `auth` was judged.
-    fn whole_object(&mut self, place: &Place<'_>, node: &Node<'_>, context: Context) -> bool {
+    /// What only the whole of an object shows: a key, the entry of a registry. The members that were judged by it.
+    fn whole_object(&mut self, place: &Place<'_>, node: &Node<'_>, context: Context) -> [Option<&'static str>; 2] {
+        let mut judged = [None; 2];
         if ["kty", "private_key", "type"]
             .iter()
             .any(|name| node.get(name).is_some())
             && let Some((field, value, hit)) = key::in_object(node, &self.input("", None))
         {
             self.report_bytes(&place.key(field), value.as_bytes(), &hit, context);
+            judged[0] = Some(field);
         }
-        let auth = node.get("auth").and_then(Node::as_str);
-        auth.is_some_and(|auth| self.registry(&place.key("auth"), auth, context))
+        if let Some(auth) = node.get("auth").and_then(Node::as_str)
+            && self.registry(&place.key("auth"), auth, context)
+        {
+            judged[1] = Some("auth");
+        }
+        judged
     }
 
     /// A command and its arguments, as one list.
