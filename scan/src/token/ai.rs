@@ -1,9 +1,11 @@
 //! Keys of services for machine learning.
 
+use super::alphabet::{BASE62, BASE64URL, DIGIT, HEX, LETTER, LOWER_DIGIT};
 use super::cloud::letters_and_digits;
 use super::shape::Part::{Is, Run};
-use super::shape::{BASE62, BASE64URL, Candidate, DIGIT, HEX, LETTER, LOWER_DIGIT, Verdict, shape};
+use super::shape::shape;
 use super::table::{rules, shapes};
+use super::verdict::{Candidate, Verdict};
 
 rules! {
     ANTHROPIC_KEY = "anthropic-key", "an Anthropic API key", ExternalSecret;

@@ -1,11 +1,13 @@
 //! Keys of Azure. Most carry a signature of four characters near their end, and behind it a Marvin-32 checksum whose seed
 //! tells the kind of key (github.com/microsoft/security-utilities, `IdentifiableMetadata`).
 
+use super::alphabet::{Alphabet, BASE62, BASE64, BASE64URL, UPPER};
 use super::checksum;
 use super::payload;
 use super::shape::Part::{Is, Padding, Run};
-use super::shape::{Alphabet, BASE62, BASE64, BASE64URL, Candidate, UPPER, Verdict, shape};
+use super::shape::{Part, shape};
 use super::table::{rules, shapes};
+use super::verdict::{Candidate, Verdict};
 
 rules! {
     ANNOTATED_KEY = "azure-annotated-key", "an annotated security key of an Azure service", ProjectedToken;
@@ -51,15 +53,15 @@ shapes! {
 }
 
 /// The rest of a key of 64 bytes, behind its signature.
-const LONG: &[super::shape::Part] = &[Run(BASE64, 6, 6), Is("==")];
+const LONG: &[Part] = &[Run(BASE64, 6, 6), Is("==")];
 /// Of one of 32 bytes.
-const SHORT: &[super::shape::Part] = &[Run(BASE64, 6, 6), Is("=")];
+const SHORT: &[Part] = &[Run(BASE64, 6, 6), Is("=")];
 /// Of one of 39 bytes.
-const MIDDLE: &[super::shape::Part] = &[Run(BASE64, 6, 6)];
+const MIDDLE: &[Part] = &[Run(BASE64, 6, 6)];
 /// Of one of 40 bytes, for URLs.
-const FUNCTION: &[super::shape::Part] = &[Run(BASE64URL, 6, 6), Is("==")];
+const FUNCTION: &[Part] = &[Run(BASE64URL, 6, 6), Is("==")];
 /// Version, year, month, what platform and service keep there, the service's signature, checksum.
-const ANNOTATED: &[super::shape::Part] = &[
+const ANNOTATED: &[Part] = &[
     Run(UPPER.and("9"), 1, 1),
     Run(BASE62, 1, 1),
     Run(UPPER, 1, 1),
@@ -141,7 +143,7 @@ fn annotated(candidate: &Candidate<'_>) -> Verdict {
 
 /// A token of Azure DevOps has no prefix, but a checksum among its bytes: 52 characters of base 32.
 pub(super) fn devops(text: &str) -> bool {
-    checksum::base32(text).is_some_and(|bytes| {
+    checksum::devops_bytes(text).is_some_and(|bytes| {
         let (crc, kept) = checksum::devops(&bytes);
         checksum::DEVOPS_SEEDS.iter().any(|seed| crc ^ seed == kept)
     })

@@ -1,9 +1,11 @@
 //! Keys of clouds.
 
+use super::alphabet::{BASE32, BASE62, BASE64, BASE64URL, DIGIT, HEX, UPPER_DIGIT};
 use super::payload;
 use super::shape::Part::{Is, Padding, Run};
-use super::shape::{BASE32, BASE62, BASE64, BASE64URL, Candidate, DIGIT, HEX, UPPER_DIGIT, Verdict, shape};
+use super::shape::shape;
 use super::table::{rules, shapes};
+use super::verdict::{Candidate, Verdict};
 
 rules! {
     ALIBABA_KEY_ID = "alibaba-access-key-id", "an Alibaba Cloud access key id", ExternalSecret;
@@ -93,7 +95,7 @@ fn google_access_token(candidate: &Candidate<'_>) -> Verdict {
 
 /// A prefix that can begin a word counts only where what follows is no word.
 pub(super) fn letters_and_digits(candidate: &Candidate<'_>) -> Verdict {
-    let digits = DIGIT.run_of(candidate.body);
+    let digits = DIGIT.count(candidate.body);
     if digits > 1 && digits < candidate.body.len() {
         Verdict::Shaped
     } else {

@@ -1,8 +1,10 @@
 //! Keys of databases and data platforms.
 
+use super::alphabet::{BASE62, BASE64, BASE64URL, DIGIT, HEX, LOWER_DIGIT};
 use super::shape::Part::{Is, Run};
-use super::shape::{BASE62, BASE64, BASE64URL, Candidate, DIGIT, HEX, LOWER_DIGIT, Verdict, shape};
+use super::shape::shape;
 use super::table::{rules, shapes};
+use super::verdict::{Candidate, Verdict};
 
 rules! {
     CLICKHOUSE_KEY = "clickhouse-key", "a ClickHouse Cloud API key", ExternalSecret;
@@ -33,7 +35,7 @@ shapes! {
 
 /// It begins as a digest in hexadecimal can.
 fn no_digest(candidate: &Candidate<'_>) -> Verdict {
-    if HEX.run_of(candidate.body) == candidate.body.len() {
+    if HEX.count(candidate.body) == candidate.body.len() {
         Verdict::No
     } else {
         Verdict::Shaped

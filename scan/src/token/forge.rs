@@ -1,13 +1,13 @@
 //! Tokens of code forges and package registries.
 
+use super::alphabet::{Alphabet, BASE62, BASE64, BASE64URL, DIGIT, HEX, LOWER, LOWER_DIGIT};
 use super::checksum;
 use super::cloud::letters_and_digits;
 use super::payload;
 use super::shape::Part::{Is, Padding, Run};
-use super::shape::{
-    Alphabet, BASE62, BASE64, BASE64URL, Candidate, DIGIT, HEX, LOWER, LOWER_DIGIT, Part, Verdict, shape,
-};
+use super::shape::{Part, Shape, shape};
 use super::table::{rules, shapes};
+use super::verdict::{Candidate, Verdict};
 
 rules! {
     BITBUCKET_TOKEN = "bitbucket-token", "a Bitbucket app password", ExternalSecret;
@@ -113,7 +113,7 @@ const NUGET: &[Part] = &[
 const LOWER_A_TO_P: Alphabet = Alphabet::of("abcdefghijklmnop");
 const BASE32_LOWER: Alphabet = LOWER.and("234567");
 
-const fn routable(parts: &'static [Part]) -> super::shape::Shape {
+const fn routable(parts: &'static [Part]) -> Shape {
     shape(GITLAB_TOKEN, parts).check(|candidate| {
         let fits = candidate.token.len().checked_sub(7).is_some_and(|end| {
             let (data, crc) = candidate.token.split_at(end);

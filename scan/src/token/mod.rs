@@ -5,6 +5,7 @@
 //! warning. A key without a prefix is known by the name beside it ([`context`]).
 
 mod ai;
+mod alphabet;
 mod azure;
 mod checksum;
 mod cloud;
@@ -22,6 +23,7 @@ mod table;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use crate::hit::{Anchor, Hit, Input};
 use crate::rule::Rule;

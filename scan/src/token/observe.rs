@@ -1,11 +1,11 @@
 //! Keys of services that observe.
 
+use super::alphabet::{ANY_HEX, BASE32, BASE62, BASE64, BASE64URL, HEX, LOWER_DIGIT, UPPER_DIGIT};
 use super::payload;
 use super::shape::Part::{Is, Padding, Run};
-use super::shape::{
-    ANY_HEX, BASE32, BASE62, BASE64, BASE64URL, Candidate, HEX, LOWER_DIGIT, UPPER_DIGIT, Verdict, shape,
-};
+use super::shape::{Part, shape};
 use super::table::{rules, shapes};
+use super::verdict::{Candidate, Verdict};
 
 rules! {
     DYNATRACE_TOKEN = "dynatrace-token", "a Dynatrace API token", ExternalSecret;
@@ -35,7 +35,7 @@ shapes! {
     "phx_" => shape(POSTHOG_KEY, &[Run(BASE62, 43, 48)]);
 }
 
-const DYNATRACE: &[super::shape::Part] = &[Run(UPPER_DIGIT, 24, 24), Is("."), Run(UPPER_DIGIT, 64, 64)];
+const DYNATRACE: &[Part] = &[Run(UPPER_DIGIT, 24, 24), Is("."), Run(UPPER_DIGIT, 64, 64)];
 
 /// It ends with the CRC-32 of all before, as hexadecimal digits of its bytes from the lowest.
 fn grafana(candidate: &Candidate<'_>) -> Verdict {

@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::tree::Node;
 
-use super::shape::{Candidate, Verdict};
+use super::verdict::{Candidate, Verdict};
 
 /// Providers pad, or do not.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()

@@ -86,15 +86,14 @@ fn repeats(bytes: &[u8]) -> bool {
 
 /// A word, all of it in one case.
 fn has_word(bytes: &[u8]) -> bool {
-    let contains = |word: &str, upper: bool| {
-        bytes.windows(word.len()).any(|window| {
-            window
-                .iter()
-                .zip(word.bytes())
-                .all(|(byte, letter)| *byte == if upper { letter.to_ascii_uppercase() } else { letter })
+    (0..bytes.len()).any(|at| WORDS.iter().any(|word| begins_with(&bytes[at..], word.as_bytes())))
+}
+
+fn begins_with(bytes: &[u8], word: &[u8]) -> bool {
+    bytes[0].to_ascii_lowercase() == word[0]
+        && bytes.get(..word.len()).is_some_and(|found| {
+            found == word || found.eq_ignore_ascii_case(word) && !found.iter().any(u8::is_ascii_lowercase)
         })
-    };
-    WORDS.iter().any(|word| contains(word, false) || contains(word, true))
 }
 
 #[cfg(test)]

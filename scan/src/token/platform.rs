@@ -1,9 +1,11 @@
 //! Tokens of platforms: secret stores, orchestration, networks, continuous integration.
 
+use super::alphabet::{BASE62, BASE64, BASE64URL, DIGIT, HEX, LOWER_DIGIT, UPPER_DIGIT};
 use super::payload;
 use super::shape::Part::{Is, Padding, Run};
-use super::shape::{BASE62, BASE64, BASE64URL, Candidate, DIGIT, HEX, LOWER_DIGIT, Part, UPPER_DIGIT, Verdict, shape};
+use super::shape::{Part, shape};
 use super::table::{rules, shapes};
+use super::verdict::{Candidate, Verdict};
 
 rules! {
     BUILDKITE_TOKEN = "buildkite-token", "a Buildkite token", ExternalSecret;

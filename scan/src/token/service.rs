@@ -1,11 +1,11 @@
 //! Tokens of services for messages, payment, planning and design.
 
+use super::alphabet::{ANY_HEX, BASE62, BASE64, BASE64URL, DIGIT, HEX, LOWER_DIGIT, UPPER_DIGIT};
 use super::payload;
 use super::shape::Part::{Is, Padding, Run};
-use super::shape::{
-    ANY_HEX, BASE62, BASE64, BASE64URL, Candidate, DIGIT, HEX, LOWER_DIGIT, Part, UPPER_DIGIT, Verdict, shape,
-};
+use super::shape::{Part, shape};
 use super::table::{rules, shapes};
+use super::verdict::{Candidate, Verdict};
 
 rules! {
     ATLASSIAN_TOKEN = "atlassian-token", "an Atlassian API token", ExternalSecret;

@@ -1,69 +1,10 @@
-//! Alphabets, boundaries, and the one detector that reads the forms of tokens from tables.
+//! The forms of tokens, as the tables write them, and the one detector that reads them.
 
-use std::ops::Range;
-
-use crate::finding::{Lifetime, Mitigation, Tier};
 use crate::hit::{Hit, Input};
 use crate::rule::Rule;
 
-use super::placeholder::is_placeholder;
-
-/// A set of ASCII characters.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Alphabet(u128);
-
-impl Alphabet {
-    pub const fn of(characters: &str) -> Self {
-        Self(0).and(characters)
-    }
-
-    pub const fn and(self, characters: &str) -> Self {
-        let bytes = characters.as_bytes();
-        let mut set = self.0;
-        let mut at = 0;
-        while at < bytes.len() {
-            set |= 1 << bytes[at];
-            at += 1;
-        }
-        Self(set)
-    }
-
-    pub const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub const fn has(self, byte: u8) -> bool {
-        byte < 128 && self.0 >> byte & 1 == 1
-    }
-
-    /// How many of the characters are of this alphabet.
-    pub fn run_of(self, text: &str) -> usize {
-        text.bytes().filter(|byte| self.has(*byte)).count()
-    }
-
-    /// How many characters from `from` on are of this alphabet, but not more than `most`.
-    pub fn run(self, bytes: &[u8], from: usize, most: usize) -> usize {
-        let rest = bytes.get(from..).unwrap_or_default();
-        rest.iter().take(most).take_while(|byte| self.has(**byte)).count()
-    }
-}
-
-pub(super) const DIGIT: Alphabet = Alphabet::of("0123456789");
-pub(super) const HEX: Alphabet = DIGIT.and("abcdef");
-/// Hexadecimal digits of either case.
-pub(super) const ANY_HEX: Alphabet = HEX.and("ABCDEF");
-pub(super) const LOWER: Alphabet = Alphabet::of("abcdefghijklmnopqrstuvwxyz");
-pub(super) const UPPER: Alphabet = Alphabet::of("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-pub(super) const LETTER: Alphabet = LOWER.or(UPPER);
-pub(super) const LOWER_DIGIT: Alphabet = LOWER.or(DIGIT);
-pub(super) const UPPER_DIGIT: Alphabet = UPPER.or(DIGIT);
-pub(super) const BASE62: Alphabet = LETTER.or(DIGIT);
-/// RFC 4648 section 6.
-pub(super) const BASE32: Alphabet = UPPER.and("234567");
-/// RFC 4648 section 4, without the padding.
-pub(super) const BASE64: Alphabet = BASE62.and("+/");
-/// RFC 4648 section 5, without the padding.
-pub(super) const BASE64URL: Alphabet = BASE62.and("-_");
+use super::alphabet::Alphabet;
+use super::verdict::{Candidate, Verdict};
 
 /// A piece of a token.
 #[derive(Clone, Copy, Debug)]
@@ -128,72 +69,6 @@ fn escape_ends(bytes: &[u8], at: usize) -> bool {
         Some([.., b'\\', b'u', a, b, c, d]) => [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit),
         _ => false,
     }
-}
-
-/// What can be a token: it has the characters of one.
-pub(super) struct Candidate<'a> {
-    /// All of it.
-    pub token: &'a str,
-    /// What follows its literal.
-    pub body: &'a str,
-    pub input: &'a Input<'a>,
-}
-
-/// What a closer look says of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is none.
-    No,
-    /// It has the form, and more cannot be told.
-    Shaped,
-    /// Its checksum fits, or it was parsed.
-    Proven,
-    /// It has a checksum, which does not fit.
-    Unproven,
-    /// It is for tests by its form.
-    Test,
-    /// It was parsed, and says when it ends, in seconds since 1970; or that it never does.
-    Lives { issued: Option<i64>, end: Option<i64> },
-}
-
-impl Verdict {
-    /// For a checksum that decides.
-    pub fn by_checksum(fits: bool) -> Self {
-        if fits { Self::Proven } else { Self::Unproven }
-    }
-
-    /// For a checksum that speaks for a token, never against it.
-    pub fn for_checksum(fits: bool) -> Self {
-        if fits { Self::Proven } else { Self::Shaped }
-    }
-
-    /// The hit that it makes of a candidate.
-    pub fn hit(self, rule: &'static Rule, span: Range<usize>, candidate: &Candidate<'_>) -> Option<Hit> {
-        let shaped = Hit::new(rule, Tier::Shaped, span.clone());
-        match self {
-            Self::No => None,
-            Self::Proven => Some(Hit::new(rule, Tier::Proven, span)),
-            Self::Lives { issued, end } => lives(Hit::new(rule, Tier::Proven, span), candidate.input, issued, end),
-            Self::Test => Some(shaped.mitigated(Mitigation::Test)),
-            Self::Shaped | Self::Unproven if is_placeholder(candidate.body) => {
-                Some(shaped.mitigated(Mitigation::Placeholder))
-            }
-            Self::Shaped => Some(shaped),
-            Self::Unproven => Some(shaped.mitigated(Mitigation::Unproven)),
-        }
-    }
-}
-
-/// A token that lives no longer than it may is no finding.
-fn lives(hit: Hit, input: &Input<'_>, issued: Option<i64>, end: Option<i64>) -> Option<Hit> {
-    let Some(end) = end else {
-        return Some(hit.living(Lifetime::Endless));
-    };
-    if end <= input.now {
-        return Some(hit.mitigated(Mitigation::Expired));
-    }
-    let seconds = end.saturating_sub(issued.unwrap_or(input.now));
-    (seconds > input.limits.token).then(|| hit.living(Lifetime::Seconds(seconds)))
 }
 
 /// The form of a kind of token.

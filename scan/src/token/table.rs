@@ -4,20 +4,20 @@
 macro_rules! rules {
     ($($name:ident = $id:literal, $title:literal, $remedy:ident;)*) => {
         $(
-            pub(super) const $name: &$crate::rule::Rule = &$crate::rule::Rule {
+            pub(in crate::token) const $name: &$crate::rule::Rule = &$crate::rule::Rule {
                 id: $id,
                 title: $title,
                 remedy: $crate::rule::Remedy::$remedy,
             };
         )*
-        pub(super) const RULES: &[&$crate::rule::Rule] = &[$($name),*];
+        pub(in crate::token) const RULES: &[&$crate::rule::Rule] = &[$($name),*];
     };
 }
 
 /// Forms, by their literals. Where a literal has several, the first that fits counts.
 macro_rules! shapes {
     ($($literal:literal => $($shape:expr),+;)*) => {
-        pub(super) const ANCHORS: &[$crate::hit::Anchor] = &[$(
+        pub(in crate::token) const ANCHORS: &[$crate::hit::Anchor] = &[$(
             $crate::hit::Anchor {
                 literal: $literal,
                 find: |input, at| {
@@ -29,7 +29,7 @@ macro_rules! shapes {
 
         /// The same, for what makes tokens of each form.
         #[cfg(any(test, feature = "testing"))]
-        pub(super) const SHAPES: &[(&str, $crate::token::shape::Shape)] = &[$($(($literal, $shape)),+),*];
+        pub(in crate::token) const SHAPES: &[(&str, $crate::token::shape::Shape)] = &[$($(($literal, $shape)),+),*];
     };
 }
 

@@ -1,19 +1,13 @@
-//! Keys that only the name beside them tells: they have no prefix, and their form alone is that of many other things.
+//! The kinds of key that are known by a name.
 
-use crate::hit::{Hit, Input};
-use crate::rule::Rule;
-
-use super::azure;
-use super::data;
-use super::observe;
-use super::payload;
-use super::platform;
-use super::shape::Part::{Is, Padding, Run};
-use super::shape::{
-    ANY_HEX, BASE62, BASE64, BASE64URL, Candidate, DIGIT, HEX, LETTER, LOWER, LOWER_DIGIT, Part, UPPER, UPPER_DIGIT,
-    Verdict, parts_end,
+use super::super::alphabet::{
+    ANY_HEX, Alphabet, BASE62, BASE64, BASE64URL, DIGIT, HEX, LETTER, LOWER, LOWER_DIGIT, UPPER, UPPER_DIGIT,
 };
-use super::table::rules;
+use super::super::shape::Part::{self, Is, Padding, Run};
+use super::super::table::rules;
+use super::super::verdict::{Candidate, Verdict};
+use super::super::{azure, data, observe, payload, platform};
+use super::{Named, named};
 
 rules! {
     AIRTABLE_TOKEN = "airtable-token", "an Airtable personal access token", ExternalSecret;
@@ -49,52 +43,6 @@ rules! {
     VULTR_KEY = "vultr-key", "a Vultr API key", ExternalSecret;
 }
 
-/// A kind of key under a name.
-pub(super) struct Named {
-    pub rule: &'static Rule,
-    /// What the name contains, in lower case and without what separates its words: all of these.
-    pub words: &'static [&'static str],
-    /// The whole value.
-    pub parts: &'static [Part],
-    /// How long the value is, at least and at most.
-    length: (usize, usize),
-    check: fn(&Candidate<'_>) -> Verdict,
-}
-
-const fn named(rule: &'static Rule, words: &'static [&'static str], parts: &'static [Part]) -> Named {
-    Named {
-        rule,
-        words,
-        parts,
-        length: length(parts),
-        check: |_| Verdict::Shaped,
-    }
-}
-
-impl Named {
-    const fn by(mut self, check: fn(&Candidate<'_>) -> Verdict) -> Self {
-        self.check = check;
-        self
-    }
-}
-
-/// Most rows are out by the length of the value alone.
-const fn length(parts: &[Part]) -> (usize, usize) {
-    let (mut least, mut most) = (0, 0);
-    let mut at = 0;
-    while at < parts.len() {
-        let (shortest, longest) = match parts[at] {
-            Run(_, shortest, longest) => (shortest, longest),
-            Is(text) => (text.len(), text.len()),
-            Padding => (0, 2),
-        };
-        least += shortest;
-        most += longest;
-        at += 1;
-    }
-    (least, most)
-}
-
 const HEX_32: &[Part] = &[Run(HEX, 32, 32)];
 const UUID: &[Part] = &[
     Run(ANY_HEX, 8, 8),
@@ -108,7 +56,7 @@ const UUID: &[Part] = &[
     Run(ANY_HEX, 12, 12),
 ];
 
-pub(super) const NAMED: &[Named] = &[
+pub(in super::super) const NAMED: &[Named] = &[
     named(
         AIRTABLE_TOKEN,
         &["airtable"],
@@ -243,74 +191,6 @@ pub(super) const NAMED: &[Named] = &[
 
 const DEVOPS: &[Part] = &[Run(LOWER.and("234567"), 52, 52)];
 
-/// What a name ends with that says it names something else.
-const NOT_SECRET: &[&str] = &[
-    "id",
-    "hash",
-    "checksum",
-    "digest",
-    "fingerprint",
-    "sha",
-    "url",
-    "host",
-    "file",
-    "path",
-];
-
-/// A provider's key that only the name beside it tells: 32 hexadecimal digits under `DATADOG_API_KEY`.
-pub(super) fn find(input: &Input<'_>) -> Option<Hit> {
-    let value = input
-        .text
-        .trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
-    let fitting = |row: &&Named| (row.length.0..=row.length.1).contains(&value.len());
-    if !NAMED.iter().any(|row| fitting(&row)) {
-        return None;
-    }
-    let name = Name::of(input.name?);
-    if NOT_SECRET.iter().any(|end| name.text().ends_with(end)) {
-        return None;
-    }
-    let start = value.as_ptr().addr() - input.text.as_ptr().addr();
-    let candidate = Candidate {
-        token: value,
-        body: value,
-        input,
-    };
-    NAMED
-        .iter()
-        .filter(fitting)
-        .filter(|row| row.words.iter().all(|word| name.text().contains(word)))
-        .filter(|row| parts_end(row.parts, value.as_bytes(), 0) == Some(value.len()))
-        .find_map(|row| (row.check)(&candidate).hit(row.rule, start..start + value.len(), &candidate))
-}
-
-/// A name in lower case and without what separates its words. Of a long one, the end.
-struct Name {
-    letters: [u8; Self::MOST],
-    length: usize,
-}
-
-impl Name {
-    const MOST: usize = 96;
-
-    fn of(name: &str) -> Self {
-        let mut letters = [0; Self::MOST];
-        let mut start = Self::MOST;
-        for byte in name.bytes().rev().filter(u8::is_ascii_alphanumeric).take(Self::MOST) {
-            start -= 1;
-            letters[start] = byte.to_ascii_lowercase();
-        }
-        Self {
-            letters,
-            length: Self::MOST - start,
-        }
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.letters[Self::MOST - self.length..]).unwrap_or_default()
-    }
-}
-
 fn devops(candidate: &Candidate<'_>) -> Verdict {
     Verdict::by_checksum(azure::devops(candidate.token))
 }
@@ -338,7 +218,7 @@ fn elastic(candidate: &Candidate<'_>) -> Verdict {
 
 /// No digest, no name: it has letters of both cases, and digits.
 fn mixed(candidate: &Candidate<'_>) -> Verdict {
-    let has = |alphabet: super::shape::Alphabet| alphabet.run_of(candidate.token) > 0;
+    let has = |alphabet: Alphabet| alphabet.count(candidate.token) > 0;
     if has(LOWER) && has(UPPER) && has(DIGIT) {
         Verdict::Shaped
     } else {
