@@ -10,6 +10,7 @@
 //! [`answer`] is a function of bytes, of what is known of the cluster, and of the time; all that waits is around it.
 
 pub mod answer;
+pub mod audit;
 pub mod cluster;
 pub mod events;
 pub mod fingerprint_key;

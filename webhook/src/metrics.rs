@@ -130,7 +130,8 @@ fn weighed_action(action: Action, waived: bool) -> &'static str {
     if waived { "waived" } else { action_name(action) }
 }
 
-fn tier_name(tier: Tier) -> &'static str {
+/// As it is a label's value.
+pub(crate) fn tier_name(tier: Tier) -> &'static str {
     match tier {
         Tier::Proven => "proven",
         Tier::Shaped => "shaped",

@@ -7,6 +7,7 @@ use countersign_identity::SpiffeIdError;
 use countersign_policy::MeshSettings;
 use countersign_runtime::client::{self, ClientError};
 use countersign_runtime::http::{self, HttpError, Readiness};
+use countersign_runtime::lease::{self, Elector};
 use countersign_runtime::process::{self, ProcessError};
 use jiff::SignedDuration;
 use kube::Client;
@@ -17,6 +18,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::State;
+use crate::audit::{Audit, AuditMetrics};
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::fingerprint_key::{self, KeyError};
@@ -103,7 +105,19 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     let server = Server::bind(flags.listen, &current).await?;
 
     let (mut watches, mut parts) = follow(&client, &state, &flags.namespace);
-    watches.spawn(own::tell(Events::new(client.clone(), &flags.identity), made));
+    let events = Events::new(client.clone(), &flags.identity);
+    watches.spawn(own::tell(events.clone(), made));
+    let (elector, leadership) = Elector::new(client.clone(), lease(&flags), flags.identity.clone());
+    let audit = Audit {
+        client: client.clone(),
+        state: Arc::clone(&state),
+        events,
+        metrics: AuditMetrics::register(&mut registry),
+        leadership,
+        scans: flags.audit,
+    };
+    watches.spawn(audit.run());
+    let electing = tokio::spawn(elector.run(stop.clone()));
     let reader = Reader::new(client.clone());
     let (trusted, is_trusted) = watch::channel(Readiness::Missing("the webhook's configuration was not read yet"));
     parts.push(is_trusted);
@@ -128,6 +142,7 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     };
     if result.is_ok() {
         sleep(LINGER).await;
+        let _ = electing.await;
         drain.cancel();
         let _ = serving.await;
         // Only when nothing is served any more does the authority go.
@@ -135,6 +150,15 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
         let _ = keeper.await;
     }
     result
+}
+
+/// The Lease of the replica that does the audit.
+fn lease(flags: &Flags) -> lease::Place {
+    lease::Place {
+        namespace: flags.namespace.clone(),
+        name: "countersign-webhook",
+        field_manager: "countersign.dev/webhook-lease",
+    }
 }
 
 fn own_settings(flags: &Flags, settings: &Settings) -> Result<OwnSettings, SpiffeIdError> {

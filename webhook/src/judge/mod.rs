@@ -67,6 +67,12 @@ impl Judge {
         &self.scanner
     }
 
+    /// Whether an object that is there need not be looked into: it is a controller's own, or the copy of one that is looked
+    /// into.
+    pub fn is_owned(&self, group: &str, resource: &str, object: &Node<'_>) -> bool {
+        self.writers.is_owned_at_rest(group, resource, object)
+    }
+
     /// Judges a request. `now` is in seconds since 1970.
     pub fn judge(&self, request: &Request<'_>, cluster: &Cluster, now: i64) -> Judgement {
         if scope::is_left_alone(request) {

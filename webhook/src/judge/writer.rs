@@ -82,13 +82,25 @@ impl Writers {
         if self.users.iter().any(|pattern| pattern.matches(user)) {
             return Some(Exemption::ControllerUser);
         }
-        // Of what never ends or lets nodes join no controller is an owner by design.
-        let structural = matches!(
-            kind,
-            "kubernetes.io/service-account-token" | "bootstrap.kubernetes.io/token"
-        );
-        (!structural && self.is_controller(&request.user_info) && self.is_owned(object))
+        (may_be_owned(kind) && self.is_controller(&request.user_info) && self.is_owned(object))
             .then_some(Exemption::ControllerOwner)
+    }
+
+    /// Whether an object that is there is a controller's own, or the copy of one that is judged by itself. Who wrote it is not
+    /// known any more, so its owners have to tell.
+    pub fn is_owned_at_rest(&self, group: &str, resource: &str, object: &Node<'_>) -> bool {
+        if COPIES.contains(&(group, resource)) {
+            return owners(object).any(|owner| {
+                let version = owner.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+                let of_kubernetes = matches!(
+                    version.split_once('/').map_or("", |(group, _)| group),
+                    "" | "apps" | "batch"
+                );
+                of_kubernetes && owner.get("controller") == Some(&Node::Bool(true))
+            });
+        }
+        let kind = object.get("type").and_then(Node::as_str).unwrap_or_default();
+        (group, resource) == ("", "secrets") && may_be_owned(kind) && self.is_owned(object)
     }
 
     fn is_controller(&self, user: &User<'_>) -> bool {
@@ -103,6 +115,15 @@ impl Writers {
             self.controllers.is_owner(group, text("kind"))
         })
     }
+}
+
+/// Whether Secrets of that type can be their controller's own. What a Helm release holds is judged; of what never ends or
+/// lets nodes join no controller is an owner by design.
+fn may_be_owned(kind: &str) -> bool {
+    !matches!(
+        kind,
+        "helm.sh/release.v1" | "kubernetes.io/service-account-token" | "bootstrap.kubernetes.io/token"
+    )
 }
 
 /// Whether a request writes a Secret.
