@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     dead_code,
     reason = "test code: a panic is how a test fails; each user of the support takes its part"
 )]
