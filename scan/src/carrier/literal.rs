@@ -183,7 +183,10 @@ fn is_variable(text: &str) -> bool {
             .and_then(|rest| rest.strip_suffix(close))
             .is_some_and(names)
     };
-    text.strip_prefix("$$").or(text.strip_prefix('$')).is_some_and(names)
+    let parameter = |inner: &str| matches!(inner.as_bytes(), [b'0'..=b'9' | b'@' | b'*' | b'#']);
+    text.strip_prefix("$$")
+        .or(text.strip_prefix('$'))
+        .is_some_and(|inner| names(inner) || parameter(inner))
         || within("%", "%")
         || within("@", "@")
         || within("__", "__")

@@ -1,6 +1,8 @@
 //! How credentials are carried: under names, in headers, URLs, connection strings, command lines and config files.
 
 mod anchor;
+mod command;
+mod format;
 mod literal;
 mod name;
 mod named;
@@ -44,8 +46,8 @@ pub(crate) struct Parsed<'a> {
 
 /// Reads a text as a config file, if it is one and can carry a credential. `name` is what it is called, such as the key
 /// in a ConfigMap.
-pub(crate) fn read<'a>(_text: &'a str, _name: Option<&str>) -> Option<Parsed<'a>> {
-    None
+pub(crate) fn read<'a>(text: &'a str, name: Option<&str>) -> Option<Parsed<'a>> {
+    format::read(text, name)
 }
 
 /// A name and a value in a command.
@@ -59,21 +61,21 @@ pub(crate) struct Pair<'a> {
 }
 
 /// The pairs of a list of arguments: `--password=x`, `--password x`, `curl -u a:b`, `FOO_TOKEN=x`, `sh -c '…'`.
-pub(crate) fn arguments<'a>(_items: &[&'a str]) -> Vec<Pair<'a>> {
-    Vec::new()
+pub(crate) fn arguments<'a>(items: &[&'a str]) -> Vec<Pair<'a>> {
+    command::arguments(items)
 }
 
 /// The pairs of a shell script.
-pub(crate) fn script(_text: &str) -> Vec<Pair<'_>> {
-    Vec::new()
+pub(crate) fn script(text: &str) -> Vec<Pair<'_>> {
+    command::script(text)
 }
 
 /// Whether a value is a literal: no reference, template or placeholder.
-pub(crate) fn is_literal(_value: &str) -> bool {
-    true
+pub(crate) fn is_literal(value: &str) -> bool {
+    literal::judge(value) == literal::Value::Literal
 }
 
 /// Reads a rendered manifest: YAML documents, however many.
-pub(crate) fn manifest(_text: &str) -> Option<Vec<Node<'_>>> {
-    None
+pub(crate) fn manifest(text: &str) -> Option<Vec<Node<'_>>> {
+    format::manifest(text)
 }

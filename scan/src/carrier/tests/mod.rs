@@ -1,6 +1,8 @@
 //! What is found, and what is left alone.
 
 mod anchor;
+mod command;
+mod format;
 mod named;
 
 use std::time::{Duration, Instant};
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::finding::Tier;
 use crate::hit::{Hit, Input};
 use crate::limits::Limits;
 
@@ -48,4 +51,17 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
     let start = Instant::now();
     work();
     start.elapsed()
+}
+
+/// Whether a value under a name would be denied by the name.
+fn denied(name: &str, text: &str) -> bool {
+    let limits = Limits::default();
+    let input = Input {
+        text,
+        name: Some(name),
+        now: 0,
+        limits: &limits,
+    };
+    super::may_name_secret(name)
+        && super::named(&input).is_some_and(|hit| hit.mitigation.is_none() && hit.tier != Tier::Statistical)
 }

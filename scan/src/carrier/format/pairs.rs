@@ -1,0 +1,377 @@
+//! Names that ask for a secret and what stands after them, in any file of lines: properties, INI, HCL, PHP, and what no
+//! parser takes because it is a template.
+//!
+//! The stems of such names are searched for; what is around each is looked at, within its line and a bound.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+
+use crate::carrier::literal::{self, Value};
+use crate::carrier::name::{self, Kind};
+use crate::tree::Node;
+
+/// The parts that a name must have; a superset of what [`name::judge`] accepts.
+const STEMS: [&str; 12] = [
+    "pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "salt", "psk", "pw", "bearer",
+];
+
+static STEM_SEARCH: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(STEMS).ok());
+
+/// The longest value that is looked at.
+const LONGEST: usize = 1024;
+/// The longest name.
+const LONGEST_NAME: usize = 120;
+/// How far back the section of a file is looked for.
+const SECTION: usize = 8192;
+
+/// A name, and the value after it.
+#[derive(Debug)]
+pub(super) struct Candidate<'a> {
+    name: &'a str,
+    value: Cow<'a, str>,
+    at: usize,
+}
+
+impl<'a> Candidate<'a> {
+    /// A member of an object. The section of the file stands before the name.
+    pub fn member(self, text: &'a str) -> (Cow<'a, str>, Node<'a>) {
+        let name = section(text, self.at).map_or(Cow::Borrowed(self.name), |section| {
+            Cow::Owned(format!("{section}.{}", self.name))
+        });
+        (name, Node::String(self.value))
+    }
+}
+
+/// The `[section]` in which a place is.
+fn section(text: &str, at: usize) -> Option<&str> {
+    let from = text.ceil_char_boundary(at.saturating_sub(SECTION));
+    let before = text.get(from..at)?;
+    let start = before
+        .rfind("\n[")
+        .map(|start| start + 2)
+        .or_else(|| (from == 0 && before.starts_with('[')).then_some(1))?;
+    let line = before[start..].lines().next()?;
+    line.trim_start_matches('[')
+        .split(']')
+        .next()
+        .filter(|section| !section.is_empty() && section.len() <= LONGEST_NAME)
+}
+
+/// Names and values with the line of each, from 0.
+pub(in crate::carrier) fn pairs(text: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>, usize)> {
+    let (mut line, mut from) = (0, 0);
+    let (found, _) = candidates(text, "");
+    found
+        .into_iter()
+        .map(|pair| {
+            line += memchr::memchr_iter(b'\n', &text.as_bytes()[from..pair.at]).count();
+            from = pair.at;
+            (Cow::Borrowed(pair.name), pair.value, line)
+        })
+        .collect()
+}
+
+/// Everything in a text that a name may make a secret; and whether such a name stands where a value does, so that only
+/// a parser shows what belongs to it: `- name: DB_PASSWORD`.
+pub(super) fn candidates<'a>(text: &'a str, file: &str) -> (Vec<Candidate<'a>>, bool) {
+    let Some(search) = STEM_SEARCH.as_ref() else {
+        return (Vec::new(), false);
+    };
+    let mut mentioned = false;
+    let code = is_code(file, text);
+    let mut found = Vec::new();
+    let mut line = Line::default();
+    let mut past = 0;
+    for stem in search.find_iter(text) {
+        if stem.start() < past {
+            continue;
+        }
+        let (start, end) = name_around(text.as_bytes(), stem.start(), stem.end());
+        past = end;
+        line.advance(text, start);
+        if let Some((pair, end)) = candidate(text, start, end, &line, code) {
+            past = end;
+            found.push(pair);
+        } else {
+            mentioned = mentioned || is_mention(text, start, end);
+        }
+    }
+    (found, mentioned)
+}
+
+/// Whether a name is the value of something that may be called `name`.
+fn is_mention(text: &str, start: usize, end: usize) -> bool {
+    let before = text.as_bytes()[..start]
+        .iter()
+        .rev()
+        .take(4)
+        .find(|byte| !matches!(byte, b' ' | b'"' | b'\''));
+    matches!(before, Some(b':' | b'>' | b'=')) && text.get(start..end).is_some_and(|name| name::judge(name).is_some())
+}
+
+/// What is known of the line before a place.
+#[derive(Default)]
+struct Line {
+    start: usize,
+    seen: usize,
+    /// It is a comment from its beginning or from some place on.
+    comment: bool,
+    /// A line of a program.
+    code: bool,
+    /// Something is open that ends a value: `{a: b, c: d}`.
+    inline: bool,
+}
+
+impl Line {
+    /// Moves on to a place. Every byte is looked at once.
+    fn advance(&mut self, text: &str, at: usize) {
+        let bytes = text.as_bytes();
+        if let Some(end) = memchr::memrchr(b'\n', &bytes[self.seen.min(at)..at]) {
+            self.start = self.seen.min(at) + end + 1;
+            self.seen = self.start;
+            let line = text.get(self.start..at).unwrap_or_default();
+            *self = Self {
+                comment: begins_comment(line),
+                code: begins_code(line),
+                inline: false,
+                ..*self
+            };
+        } else if self.seen == 0 {
+            let line = text.get(..at).unwrap_or_default();
+            self.comment = begins_comment(line);
+            self.code = begins_code(line);
+        }
+        let from = self.seen.min(at);
+        let mut last = from.checked_sub(1).map_or(b'\n', |before| bytes[before]);
+        let mut open = false;
+        for byte in &bytes[from..at] {
+            self.comment |= *byte == b'#' && matches!(last, b' ' | b'\t');
+            self.inline |= matches!(byte, b'{' | b'(' | b'<');
+            open |= *byte == b'=';
+            self.code |= *byte == b'(' && open;
+            last = *byte;
+        }
+        self.seen = self.seen.max(at);
+    }
+}
+
+fn in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+fn name_around(bytes: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let before = bytes[..start]
+        .iter()
+        .rev()
+        .take(LONGEST_NAME)
+        .take_while(|byte| in_name(**byte))
+        .count();
+    let after = bytes[end..]
+        .iter()
+        .take(LONGEST_NAME)
+        .take_while(|byte| in_name(**byte))
+        .count();
+    (start - before, end + after)
+}
+
+/// The pair whose name is between two places, and where its value ends.
+fn candidate<'a>(text: &'a str, start: usize, end: usize, line: &Line, code: bool) -> Option<(Candidate<'a>, usize)> {
+    if line.comment {
+        return None;
+    }
+    let name = text.get(start..end)?;
+    let rest = text.get(end..text.floor_char_boundary((end + LONGEST).min(text.len())))?;
+    if !rest.starts_with(['"', '\'', ']', ' ', '\t', '=', ':', '?', '+', '>', '\\']) {
+        return None;
+    }
+    let asked = name::judge(name)?;
+    let line_end = memchr::memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
+    let rest = &rest[..line_end];
+    let before = text
+        .get(line.start..start)
+        .filter(|before| before.len() <= LONGEST_NAME);
+    let (value, quoted) = value(before, rest, asked.kind, line.inline)?;
+    if value.is_empty() || (!quoted && (code || line.code || is_expression(&value))) {
+        return None;
+    }
+    // In a command's line the first word is the value: `PGPASSWORD=$X psql -h db`.
+    let word = value.split(' ').next().unwrap_or_default();
+    let harmless = |text: &str| matches!(literal::judge(text), Value::Harmless | Value::Reference);
+    if word.is_empty() || harmless(&value) || (!quoted && harmless(word)) {
+        return None;
+    }
+    let past = end + value.len();
+    let command = !quoted && value.contains(" -");
+    let value = if command { Cow::Owned(word.to_owned()) } else { value };
+    Some((Candidate { name, value, at: start }, past))
+}
+
+/// How lines begin that are comments.
+const COMMENTS: &[&str] = &["#", "//", ";", "--", "/*", "* ", "<!--", "!", "REM ", "%"];
+
+fn begins_comment(line: &str) -> bool {
+    let start = line.trim_start();
+    // A flag is none: `--password=x`.
+    start.trim_end() != "--" && COMMENTS.iter().any(|mark| start.starts_with(mark))
+}
+
+/// What follows a name: the value, and whether it is in quotes. `before` is the line up to the name, if it is short.
+fn value<'a>(before: Option<&str>, rest: &'a str, kind: Kind, inline: bool) -> Option<(Cow<'a, str>, bool)> {
+    let closing = rest.strip_prefix("\\\"").or_else(|| rest.strip_prefix(['"', '\'']));
+    let name_quoted = closing.is_some();
+    let rest = closing.unwrap_or(rest);
+    let rest = rest.strip_prefix(']').unwrap_or(rest);
+    let trimmed = rest.trim_start_matches([' ', '\t']);
+    let spaced = trimmed.len() < rest.len();
+    if let Some(inner) = trimmed.strip_prefix('>') {
+        // `<password>x</password>`
+        let tag = before?.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == ':');
+        return (tag.ends_with('<') && !spaced)
+            .then(|| (Cow::Borrowed(inner.split('<').next().unwrap_or_default().trim()), true));
+    }
+    if let Some(after) = after_sign(trimmed, name_quoted) {
+        return Some(literal_at(after.trim_start_matches([' ', '\t']), inline));
+    }
+    // `requirepass x`, `password "x";` at the beginning of a line.
+    let alone = before?.trim().trim_start_matches("- ").is_empty();
+    (spaced && alone && !name_quoted && kind == Kind::Password)
+        .then(|| literal_at(trimmed, inline))
+        .filter(|(value, quoted)| *quoted || !value.contains([' ', '\t', '(', '{']))
+}
+
+/// What is after `=`, `:`, `=>`, `:=`, and after the comma of `define('DB_PASSWORD', 'x')`.
+fn after_sign(text: &str, name_quoted: bool) -> Option<&str> {
+    for sign in ["=>", ":=", "?=", "+="] {
+        if let Some(after) = text.strip_prefix(sign) {
+            return Some(after);
+        }
+    }
+    if let Some(after) = text.strip_prefix('=') {
+        return (!after.starts_with(['=', '~'])).then_some(after);
+    }
+    if let Some(after) = text.strip_prefix(':') {
+        return (!after.starts_with([':', '/'])).then_some(after);
+    }
+    let after = text.strip_prefix(',').filter(|_| name_quoted)?;
+    after.trim_start().starts_with(['"', '\'']).then_some(after)
+}
+
+/// The value at the beginning of a text: in quotes, or up to a comment, or to what closes what is around it.
+fn literal_at(text: &str, inline: bool) -> (Cow<'_, str>, bool) {
+    if let Some(inner) = text.strip_prefix("\\\"") {
+        return (Cow::Borrowed(inner.split("\\\"").next().unwrap_or_default()), true);
+    }
+    if let Some(quote @ ('"' | '\'')) = text.chars().next() {
+        return (quoted(&text[1..], quote), true);
+    }
+    let text = text.split(" #").next().unwrap_or_default();
+    let text = if inline {
+        text.split([',', '}', ')', ' ', '>']).next().unwrap_or_default()
+    } else {
+        text
+    };
+    (Cow::Borrowed(text.trim_end().trim_end_matches([';', ','])), false)
+}
+
+fn quoted(text: &str, quote: char) -> Cow<'_, str> {
+    let mut escaped = false;
+    let mut any = false;
+    let end = text
+        .char_indices()
+        .find(|(_, letter)| {
+            let ends = *letter == quote && !escaped;
+            escaped = *letter == '\\' && !escaped;
+            any |= escaped;
+            ends
+        })
+        .map_or(text.len(), |(at, _)| at);
+    let value = &text[..end];
+    if any && quote == '"' {
+        Cow::Owned(value.replace("\\\"", "\"").replace("\\\\", "\\"))
+    } else {
+        Cow::Borrowed(value)
+    }
+}
+
+/// Files whose values without quotes are names of other things.
+const CODE: &[&str] = &[
+    ".py",
+    ".js",
+    ".ts",
+    ".mjs",
+    ".cjs",
+    ".lua",
+    ".rb",
+    ".go",
+    ".java",
+    ".groovy",
+    ".php",
+    ".pl",
+    ".rego",
+    ".cel",
+    ".sql",
+    ".ps1",
+    ".rs",
+    ".c",
+    ".cs",
+    ".jsx",
+    ".tsx",
+    ".star",
+    ".jsonnet",
+    ".libsonnet",
+    ".sh",
+    ".bash",
+    ".hcl",
+    ".tf",
+    ".txt",
+    ".tpl",
+];
+
+fn is_code(file: &str, text: &str) -> bool {
+    text.starts_with("#!") || CODE.iter().any(|end| file.ends_with(end))
+}
+
+/// What a line of a program begins with.
+fn begins_code(line: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "if", "for", "def", "function", "local", "var", "let", "const", "return", "import", "from", "func", "elif",
+        "while", "case", "fn", "print",
+    ];
+    let first = line
+        .trim_start()
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    WORDS.contains(&first)
+}
+
+/// A call or a member of something: `get_password()`, `config.db.password`, `os.environ["X"]`.
+fn is_expression(value: &str) -> bool {
+    let call = value
+        .find('(')
+        .is_some_and(|at| at > 0 && value.ends_with(')') && is_path_of_names(&value[..at]));
+    let index = value
+        .find('[')
+        .is_some_and(|at| at > 0 && value.ends_with(']') && is_path_of_names(&value[..at]));
+    let member = value.contains('.')
+        && is_path_of_names(value)
+        && !literal::looks_random(value)
+        && value.split('.').count() > 1
+        && value
+            .split('.')
+            .all(|part| part.len() > 1 && !part.as_bytes()[0].is_ascii_digit());
+    // YAML's own marks, and what begins a nested value.
+    let mark = matches!(value, "|" | ">" | "|-" | ">-" | "|+" | ">+" | "{" | "[" | "(")
+        || value.starts_with(['&', '*', '{', '[', '|']) && value.len() < 3;
+    call || index || member || mark
+}
+
+fn is_path_of_names(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+}
