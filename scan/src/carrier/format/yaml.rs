@@ -4,12 +4,18 @@ use serde_saphyr::{DuplicateKeyPolicy, Options};
 
 use crate::tree::Node;
 
-fn options() -> Options {
+/// How deep a config file may be nested. The parser recurses, and the stack of a thread is small.
+const DEEPEST: usize = 40;
+/// How deep a manifest may be: schemas are.
+const DEEPEST_MANIFEST: usize = 64;
+
+fn options(depth: usize) -> Options {
     let mut options = serde_saphyr::options! {
         emit_comments: false,
         duplicate_keys: DuplicateKeyPolicy::LastWins,
         budget: serde_saphyr::budget! {
-            max_depth: 100,
+            max_depth: depth,
+            flow_nesting_limit: depth,
             max_documents: 1000,
             max_nodes: 200_000,
             max_aliases: 200,
@@ -24,7 +30,7 @@ fn options() -> Options {
 
 /// The documents of a text, if it is YAML with at least one mapping or sequence.
 pub(super) fn read(text: &str) -> Option<Vec<Node<'_>>> {
-    let documents: Vec<Node<'_>> = serde_saphyr::from_multiple_with_options(text, options()).ok()?;
+    let documents: Vec<Node<'_>> = serde_saphyr::from_multiple_with_options(text, options(DEEPEST)).ok()?;
     documents
         .iter()
         .any(|document| matches!(document, Node::Object(_) | Node::Array(_)))
@@ -33,7 +39,7 @@ pub(super) fn read(text: &str) -> Option<Vec<Node<'_>>> {
 
 /// Reads a rendered manifest.
 pub(in crate::carrier) fn manifest(text: &str) -> Option<Vec<Node<'_>>> {
-    serde_saphyr::from_multiple_with_options(text, options()).ok()
+    serde_saphyr::from_multiple_with_options(text, options(DEEPEST_MANIFEST)).ok()
 }
 
 /// Whether the first lines look like a mapping or a list.
