@@ -115,15 +115,20 @@ impl Examiner {
     pub fn objects(&self, document: usize, objects: &[(String, &Node<'_>)]) -> Vec<Found> {
         let mut found = Vec::new();
         for (pointer, node) in objects {
-            for finding in self.scanner.scan(node, self.now) {
-                found.push(Found {
-                    document,
-                    object: Object::of(node),
-                    root: pointer.clone(),
-                    position: None,
-                    finding,
-                });
+            let findings = self.scanner.scan(node, self.now);
+            if findings.is_empty() {
+                continue;
             }
+            let object = findings.iter().fold(Object::of(node), |object, finding| {
+                object.without(&finding.location.pointer)
+            });
+            found.extend(findings.into_iter().map(|finding| Found {
+                document,
+                object: object.clone(),
+                root: pointer.clone(),
+                position: None,
+                finding,
+            }));
         }
         found
     }

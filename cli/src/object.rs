@@ -3,6 +3,9 @@
 use countersign_scan::Node;
 use serde::Serialize;
 
+/// Stands for what is not said.
+const HIDDEN: &str = "(a credential)";
+
 /// What an object calls itself. All is empty for what is no Kubernetes object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +39,20 @@ impl Object {
             namespace: text(&["metadata", "namespace"]),
             name: text(&["metadata", "name"]),
         }
+    }
+
+    /// Does not say what is found to be a credential itself, such as a name.
+    #[must_use]
+    pub fn without(mut self, pointer: &str) -> Self {
+        let field = match pointer {
+            "/apiVersion" => &mut self.api_version,
+            "/kind" => &mut self.kind,
+            "/metadata/namespace" => &mut self.namespace,
+            "/metadata/name" => &mut self.name,
+            _ => return self,
+        };
+        HIDDEN.clone_into(field);
+        self
     }
 
     /// Whether it is a Kubernetes object at all.

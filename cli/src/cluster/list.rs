@@ -136,9 +136,12 @@ fn page(
 
 fn live(item: &Node<'_>, examiner: &Examiner) -> Live {
     let owners = item.at(&["metadata", "ownerReferences"]).map_or(&[][..], Node::items);
+    let found = examiner.objects(0, &[(String::new(), item)]);
     Live {
-        object: Object::of(item),
-        found: examiner.objects(0, &[(String::new(), item)]),
+        object: found
+            .first()
+            .map_or_else(|| Object::of(item), |found| found.object.clone()),
+        found,
         waiver: waivers::waiver(item),
         is_controlled: owners
             .iter()

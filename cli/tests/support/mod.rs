@@ -88,6 +88,22 @@ pub fn password(seed: u64) -> String {
         .collect()
 }
 
+/// A GitHub token that was never issued, with the checksum that makes it one: the CRC-32 of its random part in base 62.
+pub fn github_token(seed: u64) -> String {
+    let alphabet = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut random = StdRng::seed_from_u64(seed);
+    let body: String = (0..30)
+        .map(|_| char::from(alphabet[random.random_range(..alphabet.len())]))
+        .collect();
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let mut checksum = [b'0'; 6];
+    for digit in checksum.iter_mut().rev() {
+        *digit = alphabet[(rest % 62) as usize];
+        rest /= 62;
+    }
+    format!("ghp_{body}{}", std::str::from_utf8(&checksum).unwrap())
+}
+
 /// A Deployment with a literal password, on line 12, in column 18.
 pub fn deployment(password: &str) -> String {
     format!(
