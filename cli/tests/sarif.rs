@@ -44,7 +44,9 @@ fn it_says_what_the_other_reports_say() {
     let place = &result["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "a%20b/deploy.yaml");
     assert_eq!(place["region"], json!({"startLine": 12, "startColumn": 42}));
-    let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
+    let rule = run
+        .pointer(&format!("/tool/driver/rules/{}", result["ruleIndex"]))
+        .unwrap();
     assert_eq!(rule["id"], findings[0]["rule"]);
     let help = rule["help"]["text"].as_str().unwrap().to_lowercase();
     assert_eq!(help, findings[0]["remedy"].as_str().unwrap().to_lowercase() + ".");

@@ -67,6 +67,14 @@ pub async fn list(
     }
 }
 
+/// What an API server says, without what its client adds.
+pub fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
 fn code(error: &kube::Error) -> Option<u16> {
     match error {
         kube::Error::Api(status) => Some(status.code),
@@ -76,7 +84,7 @@ fn code(error: &kube::Error) -> Option<u16> {
 
 #[derive(Debug, thiserror::Error)]
 enum ListError {
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Api(#[from] kube::Error),
     #[error("{0}")]
     Request(#[from] kube::core::request::Error),

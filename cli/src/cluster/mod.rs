@@ -8,7 +8,7 @@ use kube::config::{KubeConfigOptions, KubeconfigError};
 use kube::discovery::{ApiResource, Discovery, Scope, verbs};
 use kube::{Client, Config};
 
-use self::list::{Live, list};
+use self::list::{Live, list, said};
 use crate::args::Cluster;
 use crate::examine::{Contents, Examiner};
 use crate::object::Object;
@@ -43,7 +43,7 @@ pub enum ClusterError {
     #[error("no way to reach a cluster: {0}")]
     Infer(#[from] kube::config::InferConfigError),
     /// It does not answer.
-    #[error("the cluster does not answer: {0}")]
+    #[error("the cluster does not answer: {}", said(.0))]
     Api(#[from] Box<kube::Error>),
 }
 
