@@ -16,6 +16,7 @@ mod observe;
 mod payload;
 mod placeholder;
 mod platform;
+mod published;
 mod service;
 mod shape;
 mod table;

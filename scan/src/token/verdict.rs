@@ -7,6 +7,7 @@ use crate::hit::{Hit, Input};
 use crate::rule::Rule;
 
 use super::placeholder::is_placeholder;
+use super::published::is_published;
 
 /// What can be a token: it has the characters of one.
 pub(super) struct Candidate<'a> {
@@ -53,6 +54,7 @@ impl Verdict {
             Self::Proven => Some(Hit::new(rule, Tier::Proven, span)),
             Self::Lives { issued, end } => lives(Hit::new(rule, Tier::Proven, span), candidate.input, issued, end),
             Self::Test => Some(shaped.mitigated(Mitigation::Test)),
+            Self::Shaped | Self::Unproven if is_published(candidate.token) => Some(shaped.mitigated(Mitigation::Test)),
             Self::Shaped | Self::Unproven if is_placeholder(candidate.body) => {
                 Some(shaped.mitigated(Mitigation::Placeholder))
             }

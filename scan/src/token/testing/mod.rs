@@ -32,7 +32,9 @@ pub fn positives(rng: &mut StdRng) -> Vec<Positive> {
         .collect::<Vec<_>>();
     let named = NAMED.iter().map(|row| {
         let name = row.words.join("_").to_uppercase();
-        let asks = ["KEY", "TOKEN", "SECRET", "PASSWORD"].iter().any(|word| name.contains(word));
+        let asks = ["KEY", "TOKEN", "SECRET", "PASSWORD"]
+            .iter()
+            .any(|word| name.contains(word));
         let name: &'static str = if asks { name } else { name + "_TOKEN" }.leak();
         let (tier, text) = match row.rule.id {
             "azure-devops-token" => (Tier::Proven, seal::devops(rng)),
