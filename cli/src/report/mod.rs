@@ -121,9 +121,13 @@ impl Report {
             note(&format!("and {} files more like that", self.notes.len() - NAMED));
         }
         if self.templates > 0 {
+            let read = count(
+                self.templates,
+                "template was read as it stands",
+                "templates were read as they stand",
+            );
             note(&format!(
-                "{} read as they stand, without their values; scan what they give too, by `helm template … | countersign scan -`",
-                count(self.templates, "template was", "templates were")
+                "{read}; scan what is rendered too: `helm template … | countersign scan -`"
             ));
         }
         self.failures.iter().for_each(|text| error(text));
