@@ -49,15 +49,25 @@ fn field(text: &str, path: &str, steps: &[Step]) -> Option<usize> {
     Some(start + below.unwrap_or(0))
 }
 
-/// The first line that begins with a name, which may be quoted or be an element's.
+/// The line of a name: `db.password` as it stands, or `password` below `[db]`.
 fn named(text: &str, name: &str) -> Option<usize> {
+    if let Some(line) = beginning(text, 0, name) {
+        return Some(line);
+    }
+    let (section, key) = name.rsplit_once('.')?;
+    let is_header = |line: &str| line.trim().trim_matches(['[', ']']) == section;
+    beginning(text, text.lines().position(is_header).unwrap_or(0), key)
+}
+
+/// The first line, after so many, that begins with a name, which may be quoted or be an element's.
+fn beginning(text: &str, from: usize, name: &str) -> Option<usize> {
     let begins = |line: &str| {
         let line = line.trim_start().trim_start_matches(['"', '\'', '<', '-', ' ']);
         let line = line.strip_prefix("export ").unwrap_or(line);
         let rest = line.strip_prefix(name);
         rest.is_some_and(|rest| rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_' && c != '-'))
     };
-    text.lines().position(begins).map(|index| index + 1)
+    text.lines().skip(from).position(begins).map(|index| from + index + 1)
 }
 
 /// The segments of `users[0].user["id.token"]`.
@@ -103,7 +113,8 @@ mod tests {
     #[case("---\na: 1\n---\nb:\n  c: x\n", &[Step::Read("yaml"), field("[1].b.c")], Some(5))]
     #[case("a: 1\nb: |\n  x\n  y\n", &[Step::Read("yaml"), field("b"), Step::Line(2)], Some(4))]
     #[case("{\n \"a\": [\n  1,\n  2]}", &[Step::Read("json"), field("a[1]")], Some(4))]
-    #[case("# c\n[db]\nuser = a\npassword = b\n", &[Step::Read("ini"), field("db.password")], Some(4))]
+    #[case("# c\n[a]\npassword = b\n[db]\npassword = c\n", &[Step::Read("ini"), field("[\"db.password\"]")], Some(5))]
+    #[case("a=b\ndb.password=c\n", &[Step::Read("properties"), field("[\"db.password\"]")], Some(2))]
     #[case("export A_B=1\nexport A=2\n", &[Step::Read("env"), field("A")], Some(2))]
     #[case("x", &[Step::Read("base64"), Step::Line(2)], None)]
     #[case("x", &[Step::Read("xml"), field("gone")], None)]

@@ -52,6 +52,26 @@ fn a_finding_is_where_it_stands(#[case] text: &str, #[case] expected: Expected<'
     );
 }
 
+/// Files within a `ConfigMap`: the text of its entry, and the line of the secret in that.
+#[rstest]
+#[case::properties("app.properties", "\n# one\ndb.user=a\ndb.password=SECRET\n", 4)]
+#[case::yaml("app.yaml", "a: {b: c}\ndb:\n  password: SECRET\n", 3)]
+#[case::yaml_documents("app.yaml", "a: b\n---\nc:\n- password: SECRET\n", 4)]
+#[case::json("app.json", "{\n  \"db\": {\n    \"password\": \"SECRET\"\n  }\n}\n", 3)]
+#[case::ini("app.ini", "[a]\nb = c\n[db]\npassword = SECRET\n", 4)]
+#[case::env("app.env", "A=b\nexport DB_PASSWORD=SECRET\n", 2)]
+#[case::script("run.sh", "#!/bin/sh\nset -e\nexport DB_PASSWORD=SECRET\n", 3)]
+fn a_finding_in_a_file_in_a_config_map_has_its_own_line(#[case] name: &str, #[case] file: &str, #[case] line: usize) {
+    let secret = password(24);
+    let indented: String = file.lines().map(|line| format!("    {line}\n")).collect();
+    let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  {name}: |\n{indented}");
+    let folder = Folder::new();
+    folder.file("map.yaml", text.replace("SECRET", &secret));
+    let (code, findings) = folder.findings(&["map.yaml"]);
+    assert_eq!((code, findings.len()), (1, 1), "{findings:?}");
+    assert_eq!(findings[0]["line"], 5 + line, "{findings:?}");
+}
+
 #[test]
 fn an_alias_is_where_its_anchor_is() {
     let folder = Folder::new();

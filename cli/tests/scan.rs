@@ -185,6 +185,18 @@ fn a_template_that_fills_in_its_secret_is_clean() {
 }
 
 #[test]
+fn other_files_are_read_when_they_are_asked_for() {
+    let folder = Folder::new();
+    folder.file("app/.env", format!("USER=app\nDB_PASSWORD={}\n", password(6)));
+    assert_eq!(folder.findings(&["app"]).0, 0);
+    for arguments in [&["app/.env"][..], &["--include", "*.env", "app"]] {
+        let (code, findings) = folder.findings(arguments);
+        assert_eq!((code, findings.len()), (1, 1), "{arguments:?}");
+        assert_eq!(findings[0]["line"], 2);
+    }
+}
+
+#[test]
 fn what_is_excluded_is_not_read() {
     let folder = Folder::new();
     folder
