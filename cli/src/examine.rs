@@ -195,7 +195,10 @@ impl Found {
         .to_string()
     }
 
+    /// Whether it is the same value, or the same kind of value in the same line: read in another way, it is another text.
     fn is_same(&self, other: &Self) -> bool {
-        self.finding.rule == other.finding.rule && self.finding.fingerprint == other.finding.fingerprint
+        let line = |found: &Self| found.position.map(|at| at.line);
+        self.finding.rule == other.finding.rule
+            && (self.finding.fingerprint == other.finding.fingerprint || line(self) == line(other))
     }
 }

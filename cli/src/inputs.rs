@@ -17,7 +17,7 @@ const MANIFESTS: [&str; 4] = ["*.yaml", "*.yml", "*.json", "*.tpl"];
 const DOCUMENTS: [&str; 9] = ["yaml", "yml", "json", "jsonl", "ndjson", "tpl", "tmpl", "gotmpl", "j2"];
 
 /// What is called `-` on the command line.
-pub const STDIN: &str = "-";
+const STDIN: &str = "-";
 
 /// Something to read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,9 +42,14 @@ impl Input {
             .is_none_or(|extension| DOCUMENTS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
     }
 
+    /// Whether it is standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.path.as_os_str() == STDIN
+    }
+
     /// Its bytes.
     pub fn read(&self) -> io::Result<Vec<u8>> {
-        if self.path.as_os_str() != STDIN {
+        if !self.is_stdin() {
             return fs::read(&self.path);
         }
         let mut bytes = Vec::new();

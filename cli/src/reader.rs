@@ -76,41 +76,41 @@ fn read(input: &Input, examiner: &Examiner) -> Outcome {
 
 fn documents(input: &Input, name: &str, text: &str, examiner: &Examiner) -> Outcome {
     let contents = examiner.text(name, text);
-    let problem = contents.unread.first().map(|(at, why)| {
+    // What is filled in later need not be YAML before. What comes from a pipe should be filled in.
+    let may_be_unread = contents.is_template && !input.is_stdin();
+    let unread = contents.unread.first().filter(|_| !may_be_unread);
+    let problem = unread.map(|(at, why)| {
         let (line, column) = (at.line, at.column);
         format!("{name}:{line}:{column}: {why}; it was read as text")
     });
-    // What is filled in later need not be YAML before.
-    let must_parse = input.is_named && !contents.is_template;
-    let (failure, note) = if must_parse { (problem, None) } else { (None, problem) };
-    Outcome {
-        contents,
-        failure,
-        note,
-    }
+    Outcome::with(input, contents, problem)
 }
 
 fn not_text(input: &Input, name: &str, bytes: &[u8], examiner: &Examiner) -> Outcome {
-    let problem = Some(format!("{name}: it is not UTF-8"));
-    let (failure, note) = if input.is_named {
-        (problem, None)
-    } else {
-        (None, problem)
-    };
     // A few bytes of another encoding, in a comment for example, hide nothing. What is no text at all has no lines.
     let contents = if bytes.contains(&0) {
         Contents::default()
     } else {
         examiner.plain(name, &String::from_utf8_lossy(bytes))
     };
-    Outcome {
-        contents,
-        failure,
-        note,
-    }
+    Outcome::with(input, contents, Some(format!("{name}: it is not UTF-8")))
 }
 
 impl Outcome {
+    /// What was read, and what was wrong with it: a failure where the command line asked for it.
+    fn with(input: &Input, contents: Contents, problem: Option<String>) -> Self {
+        let (failure, note) = if input.is_named {
+            (problem, None)
+        } else {
+            (None, problem)
+        };
+        Self {
+            contents,
+            failure,
+            note,
+        }
+    }
+
     /// What was read.
     pub fn of(contents: Contents) -> Self {
         Self {

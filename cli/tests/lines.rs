@@ -63,7 +63,7 @@ fn a_finding_is_where_it_stands(#[case] text: &str, #[case] expected: Expected<'
 #[case::script("run.sh", "#!/bin/sh\nset -e\nexport DB_PASSWORD=SECRET\n", 3)]
 fn a_finding_in_a_file_in_a_config_map_has_its_own_line(#[case] name: &str, #[case] file: &str, #[case] line: usize) {
     let secret = password(24);
-    let indented: String = file.lines().map(|line| format!("    {line}\n")).collect();
+    let indented: String = file.lines().flat_map(|line| ["    ", line, "\n"]).collect();
     let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  {name}: |\n{indented}");
     let folder = Folder::new();
     folder.file("map.yaml", text.replace("SECRET", &secret));

@@ -103,6 +103,20 @@ fn empty_standard_input_is_not_clean() {
 }
 
 #[test]
+fn what_is_rendered_has_to_be_yaml() {
+    let folder = Folder::new();
+    let broken = "a: {{ b }}\n c: d\n";
+    assert_eq!(folder.run_with(&["scan", "-"], broken).code, 2);
+    assert_eq!(
+        folder
+            .file("template.yaml", broken)
+            .run(&["scan", "template.yaml"])
+            .code,
+        0
+    );
+}
+
+#[test]
 fn what_is_read_is_reported_when_something_else_cannot_be() {
     let folder = Folder::new();
     folder.file("deploy.yaml", deployment(&password(3)));
