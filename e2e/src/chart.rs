@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::tools::{self, Scope, Tools};
-use crate::{Testbed, shell};
+use crate::{ApiUser, Testbed, shell, wait_for};
 
 /// The namespace that the chart's objects are in.
 pub const NAMESPACE: &str = "countersign-system";
@@ -45,6 +46,22 @@ pub async fn install_gateway_kinds(testbed: &Testbed) -> Result<()> {
     apply(testbed, &tools()?.share("gateway-api")?).await?;
     let established = ["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"];
     testbed.kubectl(&established).await.map(drop)
+}
+
+/// Waits until the API server asks the webhook of the installed chart, and gets an answer. A Pod that is ready is reached a
+/// moment later, when the node has heard of it.
+pub async fn until_judged(testbed: &Testbed) -> Result<()> {
+    let admin = ApiUser::admin_of(testbed, "default");
+    let password =
+        serde_json::json!({"metadata": {"name": "judged"}, "data": {"db.password": "correct-horse-battery"}});
+    wait_for("the webhook to judge", Duration::from_secs(30), || async {
+        let Err(message) = admin.try_create("/api/v1/{ns}/configmaps", &password).await else {
+            bail!("a literal password is let in");
+        };
+        ensure!(message.contains("literal-password"), "{message}");
+        Ok(())
+    })
+    .await
 }
 
 /// A kubeconfig with a token of the chart's service account.

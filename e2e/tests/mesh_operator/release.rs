@@ -153,9 +153,10 @@ pub async fn install(chart: &str) -> Result<()> {
         "--wait",
         "--timeout=2m",
     ];
-    helm(&arguments).await.map(drop).context(
+    helm(&arguments).await.context(
         "the chart could not be installed; the image comes with `testbed run --image target/image/countersign-dev.tar`",
-    )
+    )?;
+    e2e::chart::until_judged(&Testbed::from_env().await?).await
 }
 
 /// Runs Helm.

@@ -1,0 +1,128 @@
+//! The chart's release: one for all tests of the process.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::chart::NAMESPACE;
+use e2e::tools::{self, Scope};
+use e2e::{Namespace, Testbed};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The chart.
+pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
+/// The webhook's Deployment, and all that is called like it.
+pub const WEBHOOK: &str = "countersign-webhook";
+pub const CONFIG_MAPS: &str = "/api/v1/{ns}/configmaps";
+pub const SECRETS: &str = "/api/v1/{ns}/secrets";
+
+/// Most tests share the webhook; those that take it away, or count what it is asked, are alone.
+static USERS: RwLock<()> = RwLock::const_new(());
+static INSTALLED: Mutex<bool> = Mutex::const_new(false);
+
+/// The installed chart, for as long as a test uses it.
+pub struct Release {
+    pub testbed: Testbed,
+    _shared: Option<RwLockReadGuard<'static, ()>>,
+    _alone: Option<RwLockWriteGuard<'static, ()>>,
+}
+
+impl Release {
+    /// The release, beside other tests.
+    pub async fn shared() -> Self {
+        Self::of(Some(USERS.read().await), None).await
+    }
+
+    /// The release, with no other test under way.
+    pub async fn alone() -> Self {
+        Self::of(None, Some(USERS.write().await)).await
+    }
+
+    async fn of(shared: Option<RwLockReadGuard<'static, ()>>, alone: Option<RwLockWriteGuard<'static, ()>>) -> Self {
+        let release = Self {
+            testbed: Testbed::from_env().await.unwrap(),
+            _shared: shared,
+            _alone: alone,
+        };
+        let mut installed = INSTALLED.lock().await;
+        if !*installed {
+            release.install(&[]).await;
+            *installed = true;
+        }
+        release
+    }
+
+    /// Installs or upgrades the chart, and waits until the API server asks the webhook.
+    pub async fn install(&self, settings: &[&str]) {
+        let arguments = ["upgrade", "--install", "countersign", CHART, "--namespace", NAMESPACE];
+        let more = ["--create-namespace", "--wait", "--timeout=2m"];
+        helm(&[&arguments[..], &more, settings].concat()).unwrap();
+        self.until_judged().await;
+    }
+
+    /// Waits until a literal password is refused by the webhook itself.
+    pub async fn until_judged(&self) {
+        e2e::chart::until_judged(&self.testbed).await.unwrap();
+    }
+
+    /// A namespace for a test.
+    pub async fn namespace(&self, labels: &[(&str, &str)]) -> Namespace {
+        self.testbed.namespace("admission", labels).await.unwrap()
+    }
+
+    /// Runs kubectl in Countersign's own namespace.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        self.testbed
+            .kubectl(&[&["--namespace", NAMESPACE], arguments].concat())
+            .await
+    }
+
+    /// The names of the webhook's Pods.
+    pub async fn pods(&self) -> Vec<String> {
+        let selector = "app.kubernetes.io/component=webhook";
+        let pods = self.kubectl(&["get", "pods", "-l", selector, "-o", "name"]).await;
+        pods.unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+/// A ConfigMap with a literal password in it.
+pub fn password() -> Value {
+    json!({"metadata": {"name": "one"}, "data": {"db.password": "correct-horse-battery"}})
+}
+
+/// Runs Helm, and gives what it printed.
+pub fn helm(arguments: &[&str]) -> Result<String> {
+    said(Command::new("helm").args(arguments))
+}
+
+/// Runs a command and gives all that it printed, warnings too; the error is what it printed.
+pub fn said(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    ensure!(output.status.success(), "{text}");
+    Ok(text)
+}
+
+/// Istio's own charts.
+pub fn istio_charts() -> PathBuf {
+    tools::ensure(Scope::Istio, None).unwrap().share("charts").unwrap()
+}
+
+#[track_caller]
+pub fn taken(answer: &Result<Value, String>, what: &str) {
+    if let Err(message) = answer {
+        panic!("{what} is refused: {message}");
+    }
+}
+
+#[track_caller]
+pub fn refused(answer: &Result<Value, String>, parts: &[&str], what: &str) {
+    let Err(message) = answer else {
+        panic!("{what} is taken");
+    };
+    for part in parts {
+        assert!(message.contains(part), "{what}: {part} is not in {message}");
+    }
+}
