@@ -82,6 +82,7 @@ async fn workloads_run_and_what_they_owned_is_collected() {
         namespace.kubectl(&["delete", object, "--wait=false"]).await.unwrap();
         until_gone(&namespace, selector).await;
     }
+    release.check_rights();
 }
 
 #[tokio::test]

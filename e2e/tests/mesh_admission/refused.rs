@@ -44,12 +44,6 @@ async fn a_credential_in_a_manifest_is_refused_with_its_field_and_a_remedy() {
             "/spec/template/spec/containers/0/env/1/value",
             "ExternalSecret",
         ),
-        (
-            PODS,
-            pod(json!({"args": ["serve", format!("--db-password={VALUE}")]})),
-            "/spec/containers/0/args/1",
-            "ExternalSecret",
-        ),
         (CONFIG_MAPS, password(), "/data/db.password", "ExternalSecret"),
         (
             CONFIG_MAPS,

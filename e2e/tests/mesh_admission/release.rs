@@ -71,6 +71,18 @@ impl Release {
         self.testbed.namespace("admission", labels).await.unwrap()
     }
 
+    /// The webhook must never have asked for what the chart's roles do not give it.
+    pub fn check_rights(&self) {
+        let account = format!("system:serviceaccount:{NAMESPACE}:{WEBHOOK}");
+        let entries = self.testbed.audit().unwrap();
+        let denied: Vec<&str> = entries
+            .iter()
+            .filter(|entry| entry.user.username == account && entry.is_denied())
+            .map(|entry| entry.request_uri.as_str())
+            .collect();
+        assert_eq!(denied, [""; 0], "the chart's roles do not allow it");
+    }
+
     /// Runs kubectl in Countersign's own namespace.
     pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         self.testbed
