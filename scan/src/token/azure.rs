@@ -1,5 +1,5 @@
-//! Keys of Azure. Most carry a signature of four characters near their end, and behind it a Marvin-32 checksum whose seed
-//! tells the kind of key (github.com/microsoft/security-utilities, `IdentifiableMetadata`).
+//! Keys of Azure. Most carry a signature of four characters near their end, and behind it a Marvin-32 checksum whose
+//! seed tells the kind of key (github.com/microsoft/security-utilities, `IdentifiableMetadata`).
 
 use super::alphabet::{Alphabet, BASE62, BASE64, BASE64URL, UPPER};
 use super::checksum;
@@ -20,7 +20,7 @@ rules! {
     FUNCTIONS_KEY = "azure-functions-key", "an Azure Functions key", ProjectedToken;
     IOT_KEY = "azure-iot-key", "an Azure IoT key", ExternalSecret;
     MACHINE_LEARNING_KEY = "azure-machine-learning-key", "an Azure Machine Learning key", ProjectedToken;
-    MESSAGING_KEY = "azure-messaging-key", "a shared access key of Azure Service Bus, Event Hubs or Relay", ProjectedToken;
+    MESSAGING_KEY = "azure-messaging-key", "an access key of Azure Service Bus, Event Hubs or Relay", ProjectedToken;
     REDIS_KEY = "azure-redis-key", "an Azure Cache for Redis key", ProjectedToken;
     REGISTRY_KEY = "azure-registry-key", "an Azure Container Registry password", ExternalSecret;
     SEARCH_KEY = "azure-search-key", "an Azure AI Search key", ProjectedToken;
@@ -124,8 +124,8 @@ fn entra(candidate: &Candidate<'_>) -> Verdict {
     }
 }
 
-/// The checksum of a key that a service made (`9`) is over 60 bytes, and cut to the length of the key. That of a derived
-/// key is of another kind.
+/// The checksum of a key that a service made (`9`) is over 60 bytes, and cut to the length of the key. That of a
+/// derived key is of another kind.
 fn annotated(candidate: &Candidate<'_>) -> Verdict {
     let token = candidate.token.as_bytes();
     if !matches!(token.len(), 84 | 88) || !matches!(token.get(57), Some(b'9' | b'D' | b'H')) {

@@ -15,7 +15,7 @@ rules! {
     CRATES_TOKEN = "crates-io-token", "a crates.io token", ExternalSecret;
     DOCKER_HUB_TOKEN = "docker-hub-token", "a Docker Hub access token", ExternalSecret;
     GITHUB_APP_TOKEN = "github-app-token", "a token of a GitHub App", ExternalSecret;
-    GITHUB_FINE_GRAINED_TOKEN = "github-fine-grained-token", "a GitHub fine-grained personal access token", ExternalSecret;
+    GITHUB_FINE_GRAINED_TOKEN = "github-fine-grained-token", "a fine-grained GitHub access token", ExternalSecret;
     GITHUB_OAUTH_TOKEN = "github-oauth-token", "a GitHub OAuth token", ExternalSecret;
     GITHUB_TOKEN = "github-token", "a GitHub personal access token", ExternalSecret;
     GITLAB_TOKEN = "gitlab-token", "a GitLab token", ExternalSecret;
@@ -37,7 +37,8 @@ shapes! {
     "ghs_" => shape(GITHUB_APP_TOKEN, STATELESS).check(payload::claims),
         shape(GITHUB_APP_TOKEN, &[Run(BASE62, 36, 36)]).check(crc);
     "ghr_" => shape(GITHUB_APP_TOKEN, &[Run(BASE62, 36, 36)]).check(crc);
-    "github_pat_" => shape(GITHUB_FINE_GRAINED_TOKEN, &[Run(BASE62, 22, 22), Is("_"), Run(BASE62, 59, 59)]).check(fine_grained);
+    "github_pat_" =>
+        shape(GITHUB_FINE_GRAINED_TOKEN, &[Run(BASE62, 22, 22), Is("_"), Run(BASE62, 59, 59)]).check(fine_grained);
     "npm_" => shape(NPM_TOKEN, &[Run(BASE62, 36, 36)]).check(crc);
 
     "glpat-" => shape(GITLAB_TOKEN, &[Run(BASE64URL, 20, 20)]), routable(GITLAB_ROUTABLE), routable(GITLAB_VERSIONED);

@@ -44,7 +44,8 @@ shapes! {
     "ptr_" => shape(PORTAINER_TOKEN, &[Run(BASE64, 43, 43), Is("=")]);
     "SWMTKN-1-" => shape(SWARM_TOKEN, &[Run(LOWER_DIGIT, 50, 50), Is("-"), Run(LOWER_DIGIT, 25, 25)]);
 
-    "tskey-" => shape(TAILSCALE_KEY, &[Run(LOWER_DIGIT, 3, 8), Is("-"), Run(BASE62, 10, 30), Is("-"), Run(BASE62, 20, 60)]),
+    "tskey-" =>
+        shape(TAILSCALE_KEY, &[Run(LOWER_DIGIT, 3, 8), Is("-"), Run(BASE62, 10, 30), Is("-"), Run(BASE62, 20, 60)]),
         shape(TAILSCALE_KEY, &[Run(BASE62, 10, 20), Is("-"), Run(BASE62, 20, 60)]);
     // Base64 of `{"a":"`.
     "eyJhIjoi" => shape(CLOUDFLARE_TUNNEL_TOKEN, &[Run(BASE64, 120, 400), Padding]).check(payload::cloudflare_tunnel);
@@ -69,7 +70,8 @@ shapes! {
     "pnu_" => shape(PREFECT_KEY, &[Run(BASE62, 36, 36)]);
     "pnb_" => shape(PREFECT_KEY, &[Run(BASE62, 36, 36)]);
     "ddp_" => shape(DENO_TOKEN, &[Run(BASE62, 36, 36)]);
-    "FlyV1 fm" => shape(FLY_TOKEN, &[Run(DIGIT, 1, 1), Run(LOWER_DIGIT, 0, 1), Is("_"), Run(BASE64, 100, 3000), Padding]);
+    "FlyV1 fm" =>
+        shape(FLY_TOKEN, &[Run(DIGIT, 1, 1), Run(LOWER_DIGIT, 0, 1), Is("_"), Run(BASE64, 100, 3000), Padding]);
     "vcp_" => shape(VERCEL_TOKEN, &[Run(BASE62, 56, 56)]);
     "vci_" => shape(VERCEL_TOKEN, &[Run(BASE62, 56, 56)]);
     "vca_" => shape(VERCEL_TOKEN, &[Run(BASE62, 56, 56)]);

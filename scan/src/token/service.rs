@@ -39,11 +39,11 @@ shapes! {
     "xoxo-" => shape(SLACK_TOKEN, SLACK_USER);
     "xoxc-" => shape(SLACK_TOKEN, SLACK_USER);
     "xoxd-" => shape(SLACK_TOKEN, &[Run(BASE64.and("-_"), 100, 400), Padding]);
-    "xapp-" => shape(SLACK_TOKEN, &[Run(DIGIT, 1, 1), Is("-"), Run(UPPER_DIGIT, 9, 14), Is("-"), Run(DIGIT, 10, 14), Is("-"), Run(LOWER_DIGIT, 40, 80)]);
+    "xapp-" => shape(SLACK_TOKEN, SLACK_APP);
     "xoxe-" => shape(SLACK_TOKEN, &[Run(DIGIT, 1, 1), Is("-"), Run(BASE62, 140, 180)]);
     "xoxe." => shape(SLACK_TOKEN, &[Is("xoxp-"), Run(DIGIT, 1, 1), Is("-"), Run(BASE62, 140, 180)]),
         shape(SLACK_TOKEN, &[Is("xoxb-"), Run(DIGIT, 1, 1), Is("-"), Run(BASE62, 140, 180)]);
-    "hooks.slack.com/services/" => shape(SLACK_WEBHOOK, &[Is("T"), Run(UPPER_DIGIT, 8, 12), Is("/B"), Run(UPPER_DIGIT, 8, 12), Is("/"), Run(BASE62, 23, 26)]);
+    "hooks.slack.com/services/" => shape(SLACK_WEBHOOK, SLACK_SERVICE);
     "hooks.slack.com/workflows/" => shape(SLACK_WEBHOOK, SLACK_WORKFLOW);
     "hooks.slack.com/triggers/" => shape(SLACK_WEBHOOK, SLACK_TRIGGER);
 
@@ -69,7 +69,8 @@ shapes! {
 
     "ATATT3" => shape(ATLASSIAN_TOKEN, &[Run(BASE64URL.and("="), 150, 250)]);
     "ATCTT3" => shape(ATLASSIAN_TOKEN, &[Run(BASE64URL.and("="), 150, 250)]);
-    "sntrys_" => shape(SENTRY_TOKEN, &[Run(BASE64, 40, 600), Padding, Is("_"), Run(BASE64, 43, 43)]).check(payload::sentry);
+    "sntrys_" =>
+        shape(SENTRY_TOKEN, &[Run(BASE64, 40, 600), Padding, Is("_"), Run(BASE64, 43, 43)]).check(payload::sentry);
     "sntryu_" => shape(SENTRY_TOKEN, &[Run(HEX, 64, 64)]);
     "lin_api_" => shape(LINEAR_KEY, &[Run(BASE62, 40, 40)]);
     "lin_oauth_" => shape(LINEAR_KEY, &[Run(HEX, 64, 64)]);
@@ -81,6 +82,23 @@ shapes! {
     "_mmk" => shape(MAXMIND_KEY, &[]).before(BASE62.and("_"), 36, 36).check(maxmind);
 }
 
+const SLACK_APP: &[Part] = &[
+    Run(DIGIT, 1, 1),
+    Is("-"),
+    Run(UPPER_DIGIT, 9, 14),
+    Is("-"),
+    Run(DIGIT, 10, 14),
+    Is("-"),
+    Run(LOWER_DIGIT, 40, 80),
+];
+const SLACK_SERVICE: &[Part] = &[
+    Is("T"),
+    Run(UPPER_DIGIT, 8, 12),
+    Is("/B"),
+    Run(UPPER_DIGIT, 8, 12),
+    Is("/"),
+    Run(BASE62, 23, 26),
+];
 const SLACK_BOT: &[Part] = &[Run(DIGIT, 8, 14), Is("-"), Run(BASE62.and("-"), 18, 50)];
 const SLACK_USER: &[Part] = &[
     Run(DIGIT, 8, 15),

@@ -40,6 +40,7 @@ rules! {
     TELEPORT_TOKEN = "teleport-token", "a Teleport join token", ExternalSecret;
     TWILIO_KEY = "twilio-key", "a Twilio secret", ExternalSecret;
     TWINGATE_TOKEN = "twingate-token", "a Twingate API token", ExternalSecret;
+    VAULT_UNSEAL_KEY = "vault-unseal-key", "a share of Vault's unseal key", ExternalSecret;
     VULTR_KEY = "vultr-key", "a Vultr API key", ExternalSecret;
 }
 
@@ -186,6 +187,9 @@ pub(in super::super) const NAMED: &[Named] = &[
         &["vault", "token"],
         &[Is("s."), Run(BASE62, 24, 24)],
     ),
+    // A share of a key of 32 bytes has 33.
+    named(VAULT_UNSEAL_KEY, &["unseal"], &[Run(BASE64, 44, 44)]).by(mixed),
+    named(VAULT_UNSEAL_KEY, &["unseal"], &[Run(HEX, 66, 66)]),
     named(VULTR_KEY, &["vultr"], &[Run(UPPER_DIGIT, 36, 36)]),
 ];
 

@@ -16,7 +16,11 @@ pub(super) fn carrying(rng: &mut StdRng, literal: &str) -> Option<String> {
     let hex = draw(rng, HEX, 32);
     Some(match literal {
         "ABSKQmVkcm9ja0FQSUtleS" => {
-            let key = format!("BedrockAPIKey-{}-at-{}:{secret}{secret}", &hex[..4], draw(rng, DIGIT, 12));
+            let key = format!(
+                "BedrockAPIKey-{}-at-{}:{secret}{secret}",
+                &hex[..4],
+                draw(rng, DIGIT, 12)
+            );
             format!("ABSK{}", STANDARD.encode(key))
         }
         "bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t" => {
@@ -24,9 +28,11 @@ pub(super) fn carrying(rng: &mut StdRng, literal: &str) -> Option<String> {
             let url = format!("bedrock.amazonaws.com/?{query}&X-Amz-Signature={hex}{hex}");
             format!("bedrock-api-key-{}", STANDARD.encode(url))
         }
-        "eyJwYXlsb2FkIjoi" => STANDARD.encode(format!(
-            r#"{{"payload":"{secret}{secret}","datakey":"{secret}","version":"2","type":"DATA_KEY","expiration":{END}}}"#
-        )),
+        "eyJwYXlsb2FkIjoi" => {
+            let kind = r#""version":"2","type":"DATA_KEY""#;
+            let json = format!(r#"{{"payload":"{secret}{secret}","datakey":"{secret}",{kind},"expiration":{END}}}"#);
+            STANDARD.encode(json)
+        }
         "eyJhIjoi" => STANDARD.encode(format!(
             r#"{{"a":"{hex}","t":"{}-{}-4{}-a{}-{}","s":"{}"}}"#,
             &hex[..8],
@@ -38,17 +44,17 @@ pub(super) fn carrying(rng: &mut StdRng, literal: &str) -> Option<String> {
         )),
         "glc_" => format!(
             "glc_{}",
-            STANDARD.encode(format!(r#"{{"o":"1234","n":"a-name","k":"{secret}","m":{{"r":"us"}}}}"#))
+            STANDARD.encode(format!(
+                r#"{{"o":"1234","n":"a-name","k":"{secret}","m":{{"r":"us"}}}}"#
+            ))
         ),
         "ops_eyJ" => {
-            let account = r#""signInAddress":"a.1password.com","userAuth":{"method":"SRPg-4096"},"email":"a@b.example""#;
-            format!(
-                "ops_{}",
-                STANDARD_NO_PAD.encode(format!(r#"{{{account},"secretKey":"{secret}","srpX":"{hex}{hex}","deviceUuid":"{hex}"}}"#))
-            )
+            let account = r#""signInAddress":"a.1password.com","userAuth":{"method":"SRPg-4096"}"#;
+            let json = format!(r#"{{{account},"secretKey":"{secret}","srpX":"{hex}{hex}","muk":"{hex}{hex}"}}"#);
+            format!("ops_{}", STANDARD_NO_PAD.encode(json))
         }
         "sntrys_" => {
-            let head = r#"{"iat":1687336543.698,"url":"https://sentry.example","region_url":"https://us.sentry.example","org":"a"}"#;
+            let head = r#"{"iat":1687336543.698,"url":"https://sentry.example","region_url":null,"org":"a"}"#;
             format!("sntrys_{}_{secret}", STANDARD.encode(head))
         }
         "cmVmdGtuOj" => STANDARD_NO_PAD.encode(format!("reftkn:01:0000000000:{}", &secret[..27])),

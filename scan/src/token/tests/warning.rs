@@ -15,7 +15,7 @@ fn only_warns_of_a_checksum_that_does_not_fit() {
             if tier != Tier::Proven || ANYWAY.contains(&rule) {
                 continue;
             }
-            // The last but one belongs to the checksum, or to what it is over. The last can have bits that nobody reads.
+            // The last but one belongs to the checksum or to what it is over. The last can have bits that nobody reads.
             let alphanumeric = token.char_indices().rev().filter(|(_, c)| c.is_ascii_alphanumeric());
             let (at, _) = alphanumeric.clone().nth(1).unwrap();
             for other in ["a", "Q", "2"].into_iter().filter(|other| *other != &token[at..=at]) {
