@@ -64,20 +64,33 @@ pub async fn until_judged(testbed: &Testbed) -> Result<()> {
     .await
 }
 
-/// A kubeconfig with a token of the chart's service account.
+/// Installs the CRDs of openreports.io.
+pub async fn install_report_kinds(testbed: &Testbed) -> Result<()> {
+    apply(testbed, &tools()?.share("openreports")?).await?;
+    let established = ["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"];
+    testbed.kubectl(&established).await.map(drop)
+}
+
+/// Installs the service account of the chart's webhook, with its rights and those of the audit.
+pub async fn install_webhook_account(testbed: &Testbed) -> Result<()> {
+    for name in ["serviceaccount.yaml", "rbac.yaml", "audit-rbac.yaml"] {
+        testbed.apply(&template(&format!("webhook/{name}"))?).await?;
+    }
+    Ok(())
+}
+
+/// A kubeconfig with a token of the service account of the chart's operator.
 pub async fn kubeconfig(testbed: &Testbed) -> Result<PathBuf> {
-    let path = testbed.data().join("operator.kubeconfig");
+    kubeconfig_of(testbed, "countersign").await
+}
+
+/// A kubeconfig with a token of one of the chart's service accounts.
+pub async fn kubeconfig_of(testbed: &Testbed, account: &str) -> Result<PathBuf> {
+    let path = testbed.data().join(format!("{account}.kubeconfig"));
     if path.exists() {
         return Ok(path);
     }
-    let account = [
-        "create",
-        "token",
-        "countersign",
-        "--namespace",
-        NAMESPACE,
-        "--duration=4h",
-    ];
+    let account = ["create", "token", account, "--namespace", NAMESPACE, "--duration=4h"];
     let token = testbed.kubectl(&account).await?;
     let config = testbed.kubectl(&["config", "view", "--raw", "-o", "json"]).await?;
     let mut config: serde_json::Value = serde_json::from_str(&config)?;

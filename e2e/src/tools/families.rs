@@ -84,6 +84,14 @@ const GATEWAY_API: Family = Family {
     ..NOTHING
 };
 
+const OPEN_REPORTS: Family = Family {
+    name: "openreports",
+    module: "github.com/openreports/reports-api",
+    share: &[("config/crd", "openreports")],
+    scope: Scope::Light,
+    ..NOTHING
+};
+
 const CONTAINERD: Family = Family {
     name: "containerd",
     module: "github.com/containerd/containerd/v2",
@@ -159,6 +167,7 @@ pub(super) fn wanted(scope: Scope, kubernetes: Option<&str>) -> Result<Vec<Famil
         ETCD,
         api_server,
         GATEWAY_API,
+        OPEN_REPORTS,
         KUBERNETES_NODE,
         CONTAINERD,
         RUNC,
