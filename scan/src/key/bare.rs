@@ -54,6 +54,8 @@ pub(super) const ANCHORS: [Anchor; 10] = [
 
 /// The longest key that is read: one of RSA with 16384 bits.
 const LONGEST: usize = 12 << 10;
+/// How many characters of a key of OpenSSH have its magic, its cipher and its key derivation.
+const HEAD: usize = 128;
 
 /// A key in DER. Its first bytes say how long it is.
 fn find(input: &Input<'_>, at: usize, before: usize) -> Option<Hit> {
@@ -78,8 +80,13 @@ fn find(input: &Input<'_>, at: usize, before: usize) -> Option<Hit> {
 /// A key in OpenSSH's format, which goes as far as base64 does.
 fn openssh(input: &Input<'_>, at: usize) -> Option<Hit> {
     let text = input.text.get(at..)?;
+    let mut reader = armor::Decoder::new(text);
     let mut decoded = Vec::new();
-    armor::Decoder::new(text).read(LONGEST / 3 * 4, &mut decoded);
+    reader.read(HEAD, &mut decoded);
+    if !ssh::has_head(&decoded) {
+        return None;
+    }
+    reader.read(LONGEST / 3 * 4, &mut decoded);
     let form = ssh::openssh(&decoded)?;
     hit(input, at, decoded.len()).filter(|_| form == der::Form::Plain)
 }

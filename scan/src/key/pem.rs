@@ -217,19 +217,20 @@ fn decode_block(text: &str) -> Option<String> {
     let mut decoded = Vec::new();
     let mut from = 0;
     let mut seen = 0;
-    while reader.read(STEP, &mut decoded) {
+    // The header is in the first step, or there is none.
+    if !reader.read(STEP, &mut decoded) || !is_interesting(&decoded) {
+        return None;
+    }
+    loop {
         // The dashes of the header are two, and those of the last line two more.
         while let Some(at) = decoded.get(from..).and_then(find_dashes) {
             seen += 1;
             from += at + DASHES.len();
         }
-        if seen >= 2 && !is_interesting(&decoded) {
-            return None;
-        }
-        if seen >= 4 {
+        from = from.max(decoded.len().saturating_sub(DASHES.len() - 1));
+        if seen >= 4 || !reader.read(STEP, &mut decoded) {
             break;
         }
-        from = from.max(decoded.len().saturating_sub(DASHES.len() - 1));
     }
     // PEM is ASCII. What is not keeps its length, so that places can be counted back.
     let ascii = |byte: u8| if byte.is_ascii() { char::from(byte) } else { '?' };

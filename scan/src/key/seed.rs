@@ -155,6 +155,7 @@ fn crc16(bytes: &[u8]) -> u16 {
 
 pub(super) const OTPAUTH: &str = "otpauth://";
 pub(super) const OTPAUTH_EXPORT: &str = "otpauth-migration://offline?data=";
+const SECRET: &str = "secret=";
 /// The longest URI of one-time passwords that is read. It has a name, an issuer and a picture's address at most.
 const OTPAUTH_CAP: usize = 2048;
 /// What the secret of the examples in most documentation decodes to begins with.
@@ -162,16 +163,25 @@ const OTPAUTH_EXAMPLE: &[u8] = b"Hello!";
 
 /// The secret in a URI of one-time passwords ("Key URI Format" of Google Authenticator).
 pub(super) fn find_otpauth(input: &Input<'_>, at: usize) -> Option<Hit> {
-    let uri = input.text.get(at..input.text.floor_char_boundary(at + OTPAUTH_CAP))?;
-    let uri = &uri[..uri
-        .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '\\'))
-        .unwrap_or(uri.len())];
-    let (_, query) = uri.split_once('?')?;
-    let value = query
-        .split('&')
-        .map(|part| part.strip_prefix("amp;").unwrap_or(part))
-        .find_map(|part| part.strip_prefix("secret="))?;
-    let start = at + (value.as_ptr() as usize - uri.as_ptr() as usize);
+    let start = at + OTPAUTH.len();
+    let kind = input.text.get(start..start + 5)?;
+    if !["totp/", "hotp/"].iter().any(|known| kind.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    // It ends with the first sign that a URI cannot have, or where another begins.
+    let rest = input
+        .text
+        .get(start..input.text.floor_char_boundary(start + OTPAUTH_CAP))?;
+    let rest = rest.split_once("://").map_or(rest, |(rest, _)| rest);
+    let ends = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'\\');
+    let uri = &rest[..rest.bytes().position(ends).unwrap_or(rest.len())];
+    let is_parameter = |at: &usize| {
+        at.checked_sub(1)
+            .is_some_and(|at| matches!(uri.as_bytes()[at], b'?' | b'&' | b';'))
+    };
+    let name = uri.match_indices(SECRET).map(|(at, _)| at).find(is_parameter)?;
+    let value = uri[name + SECRET.len()..].split('&').next()?;
+    let start = start + name + SECRET.len();
     let hit = |tier| Hit::new(&TOTP, tier, start..start + value.len());
     let text: String = value.trim_end_matches("%3D").trim_end_matches('=').to_ascii_uppercase();
     if value.is_empty() || armor::is_template(value) {

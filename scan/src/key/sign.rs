@@ -9,8 +9,8 @@ use crate::tree::Node;
 
 /// The first line of a key of minisign or signify, secret or public.
 pub(super) const COMMENT: &str = "untrusted comment: ";
-/// The longest comment that is read: minisign allows 1024 bytes.
-const LONGEST_COMMENT: usize = 1100;
+/// The longest comment that is read. Those that the tools write have some 50 bytes.
+const LONGEST_COMMENT: usize = 256;
 
 /// How many bytes minisign's secret keys have, and signify's. Public keys have 42, signatures 74.
 const MINISIGN: usize = 158;

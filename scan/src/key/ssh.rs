@@ -15,6 +15,8 @@ const SSH2_MAGIC: &[u8] = &[0x3f, 0x6f, 0xf9, 0xeb];
 /// The longest key of PuTTY that is read, in bytes; one of RSA with 8192 bits has about 7 kB.
 const PUTTY_CAP: usize = 16 << 10;
 const PUTTY_LINES: usize = 200;
+/// The longest first line, with a version and an algorithm.
+const LONGEST_HEADER: usize = 64;
 
 /// Whether bytes are a private key in OpenSSH's format.
 pub(super) fn openssh(bytes: &[u8]) -> Option<Form> {
@@ -37,6 +39,12 @@ pub(super) fn openssh(bytes: &[u8]) -> Option<Form> {
     (first == second).then_some(Form::Plain)
 }
 
+/// Whether bytes begin as OpenSSH's format does: its magic, a cipher, a function that makes a key of a passphrase.
+pub(super) fn has_head(bytes: &[u8]) -> bool {
+    let rest = bytes.strip_prefix(MAGIC).and_then(string);
+    rest.and_then(|(_cipher, rest)| string(rest)).is_some()
+}
+
 /// Bytes with their length before them (RFC 4251 section 5), and what follows.
 fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = u32_of(bytes)?;
@@ -47,12 +55,13 @@ fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) fn find_putty(input: &Input<'_>, at: usize) -> Option<Hit> {
     let end = input.text.floor_char_boundary(at + PUTTY_CAP);
     let text = input.text.get(at..end)?;
-    let mut lines = armor::lines(text).map(|(start, line)| (start + line.len(), line.trim()));
-    let (_, first) = lines.next()?;
-    let (version, algorithm) = first.strip_prefix(PUTTY)?.split_once(": ")?;
-    if !matches!(version, "1" | "2" | "3") || algorithm.len() > 64 {
+    // Before anything else: the rest of the text can be one line of this header again and again.
+    let mut head = text.get(PUTTY.len()..)?.bytes().take(LONGEST_HEADER);
+    if !matches!(head.next()?, b'1'..=b'3') || head.next()? != b':' || !head.any(|byte| matches!(byte, b'\n' | b'\\')) {
         return None;
     }
+    let mut lines = armor::lines(text).map(|(start, line)| (start + line.len(), line.trim()));
+    lines.next()?;
     let (_, cipher) = lines.next()?;
     let cipher = cipher.strip_prefix("Encryption: ")?;
     let mut headers = lines.by_ref().take(PUTTY_LINES);

@@ -7,6 +7,8 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::json;
 
+mod robust;
+
 use super::testing;
 use crate::finding::{Action, Finding, FingerprintKey};
 use crate::walk::{Scanner, Settings};
