@@ -76,7 +76,7 @@ impl Engine<'_> {
             self.node(&place.index(index), item, name, context);
         }
         let strings: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
-        let flag = |item: &&str| item.starts_with('-') || item.contains('=');
+        let flag = |item: &&str| item.starts_with('-') || item.contains('=') || item.contains(" -");
         if context.names && strings.len() == items.len() && strings.iter().any(flag) {
             for pair in carrier::arguments(&strings) {
                 self.text(&place.index(pair.index), Some(&pair.name), &pair.value, context);

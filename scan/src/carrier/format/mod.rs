@@ -63,6 +63,7 @@ const PROGRAMS: &[&str] = &[
     "htpasswd",
     "rabbitmqctl",
     "chpasswd",
+    "kubeadm join",
     "ldapsearch",
     "sqlcmd",
 ];
