@@ -1,8 +1,10 @@
-//! The demo: installs the chart, applies the examples, sends real requests, and prints what came of each.
+//! The demo: installs the chart, applies the examples, sends real requests, and prints what came of each; then it puts
+//! manifests to the API server, with credentials in them and without.
 #![allow(clippy::print_stdout, reason = "what the demo prints is its result")]
 
 mod cases;
 mod judge;
+mod manifests;
 mod shop;
 
 use std::process::ExitCode;
@@ -44,7 +46,8 @@ async fn main() -> Result<ExitCode> {
             if as_expected { "" } else { "   <== NOT AS EXPECTED" }
         );
     }
-    println!("\n{} requests, {wrong} not as expected", cases.len());
+    wrong += manifests::show()?;
+    println!("\n{} requests and 2 manifests, {wrong} not as expected", cases.len());
     Ok(if wrong == 0 {
         ExitCode::SUCCESS
     } else {
