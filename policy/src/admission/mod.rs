@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::conditions::not_enforceable;
 use crate::evaluate::evaluate;
-use crate::parse;
+use crate::parse::{self, Problem};
 use crate::resolve::{Lookup, Reason, objections};
 use crate::world::{MapWorld, MeshSettings, ObjectName, World};
 
@@ -123,10 +123,21 @@ fn own(change: &Change<'_>, after: &MapWorld, settings: Settings<'_>) -> Verdict
             .token_issuer(&change.name.name)
             .and_then(|issuer| issuer.issuer.as_ref().err().cloned()),
     };
+    // An empty set of keys is a place for keys to come. Until then the issuer admits nobody.
+    let pending =
+        |problem: &Problem| problem.field == "spec.external.jwks" && change.new.is_some_and(has_empty_key_set);
+    let (warnings, refusals): (Vec<Problem>, Vec<Problem>) = problem.into_iter().partition(pending);
+    let texts = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect();
     Verdict {
-        refusals: problem.iter().map(ToString::to_string).collect(),
-        warnings: Vec::new(),
+        refusals: texts(refusals),
+        warnings: texts(warnings),
     }
+}
+
+fn has_empty_key_set(issuer: &Value) -> bool {
+    let text = issuer["spec"]["external"]["jwks"].as_str().unwrap_or_default();
+    let set: Value = serde_json::from_str(text).unwrap_or_default();
+    set["keys"].as_array().is_some_and(Vec::is_empty)
 }
 
 fn policy(name: &ObjectName, after: &MapWorld, settings: Settings<'_>) -> Verdict {

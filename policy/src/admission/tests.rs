@@ -308,3 +308,15 @@ fn the_other_kinds_are_read_too(#[case] kind: Kind, #[case] spec: Value, #[case]
     let verdict = judged(kind, "x", None, Some(&json!({ "spec": spec })), &shop());
     one(&verdict.refusals, &[named]);
 }
+
+#[rstest]
+#[case::no_keys_yet(r#"{"keys": []}"#, false)]
+#[case::no_set("[]", true)]
+#[case::a_key_that_cannot_be_used(r#"{"keys": [{"kty": "oct"}]}"#, true)]
+fn an_issuer_may_wait_for_its_keys(#[case] keys: &str, #[case] refused: bool) {
+    let spec = json!({"external": {"issuer": "https://a", "maxTokenLifetime": "5m", "jwks": keys}});
+    let verdict = judged(Kind::TokenIssuer, "x", None, Some(&json!({ "spec": spec })), &shop());
+    let told = if refused { &verdict.refusals } else { &verdict.warnings };
+    one(told, &["spec.external.jwks"]);
+    assert_eq!(verdict.refusals.is_empty(), !refused);
+}
