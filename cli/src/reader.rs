@@ -11,6 +11,9 @@ use crate::inputs::Input;
 use crate::panics;
 use crate::progress::Progress;
 
+/// The stack of a thread that reads, in bytes: values may be nested deep, and hold text that is read again.
+const STACK: usize = 32 << 20;
+
 /// What became of an input.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -31,7 +34,7 @@ pub fn read_all(inputs: &[Input], examiner: &Examiner, mut give: impl FnMut(&Inp
     thread::scope(|scope| {
         for _ in 0..threads.min(inputs.len()) {
             let (sender, next) = (sender.clone(), &next);
-            scope.spawn(move || {
+            let work = move || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(input) = inputs.get(index) else { break };
@@ -39,7 +42,9 @@ pub fn read_all(inputs: &[Input], examiner: &Examiner, mut give: impl FnMut(&Inp
                         break;
                     }
                 }
-            });
+            };
+            // With no thread at all, nothing was read, and each input says so below.
+            let _ = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         }
         drop(sender);
         // What is read before its turn waits here.
@@ -52,6 +57,9 @@ pub fn read_all(inputs: &[Input], examiner: &Examiner, mut give: impl FnMut(&Inp
                 give(&inputs[turn], outcome);
                 turn += 1;
             }
+        }
+        for input in &inputs[turn..] {
+            give(input, Outcome::failed(format!("{}: it was not read", input.name())));
         }
     });
 }

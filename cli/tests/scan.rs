@@ -312,6 +312,31 @@ fn bad_usage_is_told_apart() {
 }
 
 #[test]
+fn as_a_plugin_it_calls_itself_so() {
+    let folder = Folder::new();
+    let plugin = folder.path().join("kubectl-countersign");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_countersign"), &plugin).unwrap();
+    let output = std::process::Command::new(plugin)
+        .args(["scan", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(help.contains("Usage: kubectl countersign scan "), "{help}");
+}
+
+#[test]
+fn values_within_values_are_no_way_out() {
+    let nested = |text: &str| {
+        let text = serde_json::to_string(text).unwrap();
+        format!("{}{text}{}", "{\"a\":[".repeat(60), "]}".repeat(60))
+    };
+    let text = (0..4).fold("x".repeat(20), |text, _| nested(&text));
+    let folder = Folder::new();
+    folder.file("deep.json", text);
+    assert!(matches!(folder.run(&["scan", "deep.json"]).code, 0 | 1));
+}
+
+#[test]
 fn every_rule_is_listed() {
     let run = Folder::new().run(&["rules", "-o", "json"]);
     let rules: Vec<Value> = serde_json::from_str(&run.out).unwrap();
