@@ -183,7 +183,10 @@ pub(crate) fn is_token(text: &str) -> bool {
 /// A value without what depends on where it stands: the breaks, indents and escapes of PEM, the escapes of a URL. So the
 /// same key has the same fingerprint in a file and in a string of JSON.
 pub(crate) fn canonical(value: &[u8]) -> Cow<'_, [u8]> {
-    if value.starts_with(pem::BEGIN.as_bytes()) {
+    if [pem::BEGIN, pem::ENCODED[0].literal]
+        .iter()
+        .any(|start| value.starts_with(start.as_bytes()))
+    {
         Cow::Owned(armor::without_breaks(value))
     } else {
         signed_url::unescaped(value).map_or(Cow::Borrowed(value), Cow::Owned)
