@@ -11,12 +11,10 @@ pub(crate) fn show() -> Result<usize> {
     for (file, taken) in [("refused.yaml", false), ("right.yaml", true)] {
         let line = format!("kubectl apply --dry-run=server -f examples/admission/{file}");
         println!("\n$ {line}");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../examples/admission")
-            .join(file);
-        let output = Command::new("kubectl")
-            .args(["apply", "--dry-run=server", "-f"])
-            .arg(path)
+        let mut words = line.split(' ');
+        let output = Command::new(words.next().unwrap_or_default())
+            .args(words)
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .output()
             .with_context(|| line.clone())?;
         let said = [output.stdout, output.stderr].concat();
