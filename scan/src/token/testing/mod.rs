@@ -31,7 +31,7 @@ pub fn positives(rng: &mut StdRng) -> Vec<Positive> {
         })
         .collect::<Vec<_>>();
     let named = NAMED.iter().map(|row| {
-        let name = row.words.join("_").to_uppercase();
+        let name = row.words.iter().map(|word| spelled(word)).collect::<Vec<_>>().join("_");
         let asks = ["KEY", "TOKEN", "SECRET", "PASSWORD"]
             .iter()
             .any(|word| name.contains(word));
@@ -47,6 +47,23 @@ pub fn positives(rng: &mut StdRng) -> Vec<Positive> {
         (row.rule.id, tier, text, Some(name))
     });
     shaped.into_iter().chain(named).collect()
+}
+
+/// A word of a name as people write it.
+fn spelled(word: &str) -> String {
+    match word {
+        "cfapikey" => "CF_API_KEY".to_owned(),
+        "cfapitoken" => "CF_API_TOKEN".to_owned(),
+        "ddapikey" => "DD_API_KEY".to_owned(),
+        "ddappkey" => "DD_APP_KEY".to_owned(),
+        "ddapplicationkey" => "DD_APPLICATION_KEY".to_owned(),
+        "esapikey" => "ES_API_KEY".to_owned(),
+        "iamapikey" => "IAM_API_KEY".to_owned(),
+        "nrlicensekey" => "NR_LICENSE_KEY".to_owned(),
+        "consumerkey" => "CONSUMER_KEY".to_owned(),
+        "privatekey" => "PRIVATE_KEY".to_owned(),
+        _ => word.to_uppercase(),
+    }
 }
 
 /// The two halves of an AWS access key.

@@ -4,6 +4,7 @@ mod context;
 mod lifetime;
 mod negative;
 mod robust;
+mod walked;
 mod warning;
 
 use std::collections::{BTreeMap, BTreeSet};
