@@ -117,3 +117,13 @@ pub fn decoded(encoded: &str) -> String {
 
 /// What a time of RFC 3339 looks like.
 pub const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_quoted() {
+        assert_eq!(quoted("it's C:\\"), r"'it\'s C:\\'");
+    }
+}

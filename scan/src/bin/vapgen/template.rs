@@ -32,7 +32,7 @@ pub fn bundle(policies: &[Policy]) -> Result<String, serde_saphyr::ser::Error> {
             spec = spec.replace(token, &format!("\"{{{{ {value} }}}}\""));
         }
         let spec = spec.replace("@namespace@", "{{ .Release.Namespace }}");
-        let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+        let spec = format!("  {}\n", spec.trim_end().replace('\n', "\n  "));
         let _ = write!(
             text,
             "---\n# {about}\napiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata:\n  \
