@@ -26,10 +26,9 @@ pub struct Outcome {
 }
 
 /// Reads every input, and gives what became of them in their order.
-pub fn read_all(inputs: &[Input], examiner: &Examiner, mut give: impl FnMut(&Input, Outcome)) {
+pub fn read_all(inputs: &[Input], examiner: &Examiner, give: impl FnMut(&Input, Outcome)) {
     let next = AtomicUsize::new(0);
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let progress = Progress::new(inputs.len());
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..threads.min(inputs.len()) {
@@ -43,25 +42,30 @@ pub fn read_all(inputs: &[Input], examiner: &Examiner, mut give: impl FnMut(&Inp
                     }
                 }
             };
-            // With no thread at all, nothing was read, and each input says so below.
+            // With no thread at all nothing is read, and each input says so.
             let _ = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         }
         drop(sender);
-        // What is read before its turn waits here.
-        let mut early = BTreeMap::new();
-        let mut turn = 0;
-        for (index, outcome) in receiver {
-            progress.step();
-            early.insert(index, outcome);
-            while let Some(outcome) = early.remove(&turn) {
-                give(&inputs[turn], outcome);
-                turn += 1;
-            }
-        }
-        for input in &inputs[turn..] {
-            give(input, Outcome::failed(format!("{}: it was not read", input.name())));
-        }
+        in_order(inputs, receiver, give);
     });
+}
+
+fn in_order(inputs: &[Input], outcomes: mpsc::Receiver<(usize, Outcome)>, mut give: impl FnMut(&Input, Outcome)) {
+    let progress = Progress::new(inputs.len());
+    // What is read before its turn waits here.
+    let mut early = BTreeMap::new();
+    let mut turn = 0;
+    for (index, outcome) in outcomes {
+        progress.step();
+        early.insert(index, outcome);
+        while let Some(outcome) = early.remove(&turn) {
+            give(&inputs[turn], outcome);
+            turn += 1;
+        }
+    }
+    for input in &inputs[turn..] {
+        give(input, Outcome::failed(format!("{}: it was not read", input.name())));
+    }
 }
 
 fn read(input: &Input, examiner: &Examiner) -> Outcome {
