@@ -48,12 +48,10 @@ pub fn answer(question: &Question, body: &[u8], state: &State, now: Timestamp) -
         Ok(request) => request,
         Err(malformed) => return refuse(malformed, state),
     };
-    // A bug must not let anything in, nor take other requests with it.
-    let judged = catch_unwind(AssertUnwindSafe(|| match question {
+    let judgement = guarded(|| match question {
         Question::Credentials => state.judge.judge(&request, &state.cluster, now.as_second()),
         Question::Own(others) => Judgement::of_verdict(state.own.judge(&request, others, now)),
-    }));
-    let judgement = judged.unwrap_or_else(|_| panicked());
+    });
     if is_panic(&judgement.verdict) {
         state.metrics.count(Some(request.operation), Outcome::Panicked);
     } else {
@@ -71,6 +69,11 @@ fn refuse(malformed: Malformed, state: &State) -> Result<Vec<u8>, Unanswerable> 
         Some(uid) => Ok(Response::new(uid, &verdict).to_bytes()),
         None => Err(malformed.into()),
     }
+}
+
+/// A bug must not let anything in, nor take other requests with it.
+fn guarded(judge: impl FnOnce() -> Judgement) -> Judgement {
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| panicked())
 }
 
 fn panicked() -> Judgement {
@@ -105,4 +108,18 @@ fn log(request: &Request<'_>, judgement: &Judgement) {
         rules = verdict.audit.get("rules").map(String::as_str),
         "judged"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_panics_does_not_get_in() {
+        let judgement = guarded(|| panic!("a bug"));
+        assert!(is_panic(&judgement.verdict));
+        let denial = judgement.verdict.denial.unwrap();
+        assert_eq!(denial.reason.code(), 500);
+        assert!(!is_panic(&guarded(Judgement::default).verdict));
+    }
 }

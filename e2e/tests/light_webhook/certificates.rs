@@ -73,6 +73,36 @@ async fn a_bundle_that_somebody_resets_is_repaired() {
 
 #[tokio::test]
 #[ignore = "needs testbed run --light"]
+async fn replicas_keep_each_others_authorities() {
+    let webhook = Webhook::start("", &[]).await;
+    let first = webhook.bundle().await;
+    let second = webhook.second();
+    let until = async |count: usize| {
+        wait_for(
+            "the bundle to have so many authorities",
+            Duration::from_secs(20),
+            || async {
+                let bundle = webhook.bundle().await;
+                let there = bundle.matches("BEGIN CERTIFICATE").count();
+                ensure!(there == count, "{there} are, not {count}");
+                ensure!(bundle.contains(first.trim()), "the first is not among them");
+                Ok(())
+            },
+        )
+        .await
+        .unwrap();
+    };
+    until(2).await;
+    // Both write at once.
+    webhook.reset_bundle(None).await;
+    until(2).await;
+    second.terminate();
+    until(1).await;
+    webhook.forget().await;
+}
+
+#[tokio::test]
+#[ignore = "needs testbed run --light"]
 async fn it_is_not_ready_without_a_configuration() {
     let webhook = Webhook::spawn("", &[]).await;
     wait_for("it to say what is missing", Duration::from_secs(10), || async {

@@ -60,22 +60,11 @@ impl Webhook {
         allow(&testbed, &configuration).await;
         let folder = testbed.data().join(&configuration);
         fs::create_dir_all(&folder).unwrap();
+        written(&folder, "settings.yaml", settings.as_bytes());
+        written(&folder, "key", &random_key());
+        kubeconfig(&testbed, &configuration).await.unwrap();
         let log = folder.join("log");
-        let child = Command::new(binary())
-            .args(["--listen", &format!("0.0.0.0:{port}")])
-            .args(["--metrics-listen", &format!("127.0.0.1:{}", port + 1)])
-            .args(["--configuration", &configuration, "--identity", &configuration])
-            .args(["--server-name", NODE])
-            .args(["--settings", &written(&folder, "settings.yaml", settings.as_bytes())])
-            .args(["--fingerprint-key-file", &written(&folder, "key", &random_key())])
-            .args(flags)
-            .env("KUBECONFIG", kubeconfig(&testbed, &configuration).await.unwrap())
-            .env("RUST_LOG", "info,countersign_webhook=debug")
-            .stdout(Stdio::from(File::create(&log).unwrap()))
-            .stderr(Stdio::from(File::options().append(true).open(&log).unwrap()))
-            .spawn()
-            .with_context(|| format!("{} cannot be started; build it before", binary().display()))
-            .unwrap();
+        let child = run(&folder, &configuration, port, &log, flags);
         Self {
             namespace,
             testbed,
@@ -84,6 +73,14 @@ impl Webhook {
             child,
             log,
         }
+    }
+
+    /// Starts a second replica, which keeps its authority in the same configuration and is sent nothing.
+    pub fn second(&self) -> Second {
+        let folder = self.testbed.data().join(&self.configuration);
+        let port = PORT.fetch_add(2, Ordering::Relaxed);
+        let log = folder.join("log-of-the-second");
+        Second(run(&folder, &format!("{}-second", self.configuration), port, &log, &[]))
     }
 
     /// Makes the configuration: everything that is written in this test's namespace, refused if nobody answers.
@@ -208,6 +205,46 @@ impl Drop for Webhook {
     }
 }
 
+/// A second replica; it dies with this.
+pub struct Second(Child);
+
+impl Second {
+    /// Tells it to end.
+    pub fn terminate(&self) {
+        kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+    }
+}
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a replica for the configuration that its folder is named for.
+fn run(folder: &Path, identity: &str, port: u16, log: &Path, flags: &[&str]) -> Child {
+    let configuration = folder.file_name().unwrap();
+    Command::new(binary())
+        .args(["--listen", &format!("0.0.0.0:{port}")])
+        .args(["--metrics-listen", &format!("127.0.0.1:{}", port + 1)])
+        .args(["--identity", identity, "--server-name", NODE])
+        .arg("--configuration")
+        .arg(configuration)
+        .arg("--settings")
+        .arg(folder.join("settings.yaml"))
+        .arg("--fingerprint-key-file")
+        .arg(folder.join("key"))
+        .args(flags)
+        .env("KUBECONFIG", folder.join("kubeconfig"))
+        .env("RUST_LOG", "info,countersign_webhook=debug")
+        .stdout(Stdio::from(File::create(log).unwrap()))
+        .stderr(Stdio::from(File::options().append(true).open(log).unwrap()))
+        .spawn()
+        .with_context(|| format!("{} cannot be started; build it before", binary().display()))
+        .unwrap()
+}
+
 async fn install(testbed: &Testbed) {
     chart::install_kinds(testbed).await.unwrap();
     testbed
@@ -243,7 +280,7 @@ async fn allow(testbed: &Testbed, name: &str) {
         .unwrap();
 }
 
-async fn kubeconfig(testbed: &Testbed, account: &str) -> Result<PathBuf> {
+async fn kubeconfig(testbed: &Testbed, account: &str) -> Result<()> {
     let token = testbed
         .kubectl(&[
             "create",
@@ -260,8 +297,7 @@ async fn kubeconfig(testbed: &Testbed, account: &str) -> Result<PathBuf> {
         user["user"] = json!({"token": token.trim()});
     }
     let path = testbed.data().join(account).join("kubeconfig");
-    fs::write(&path, config.to_string())?;
-    Ok(path)
+    Ok(fs::write(&path, config.to_string())?)
 }
 
 async fn curl(args: &[&str]) -> Result<String> {

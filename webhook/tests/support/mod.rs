@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use countersign_policy::MeshSettings;
 use countersign_runtime::clock;
 use countersign_scan::FingerprintKey;
@@ -20,7 +20,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -76,7 +76,7 @@ pub enum Client {
 
 impl Client {
     /// Connects, and speaks `protocol` (`h2` or `http/1.1`).
-    pub async fn connect(address: SocketAddr, trusted: &[&Issued], protocol: &str) -> Result<Self> {
+    pub async fn connect(address: SocketAddr, trusted: &[&CertificateDer<'static>], protocol: &str) -> Result<Self> {
         let stream = TokioIo::new(connect(address, trusted, protocol).await?);
         if protocol == "h2" {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
@@ -86,6 +86,14 @@ impl Client {
             let (sender, connection) = http1::handshake(stream).await?;
             tokio::spawn(connection);
             Ok(Self::One(sender))
+        }
+    }
+
+    /// The same connection for another request at the same time, where the protocol has that.
+    pub fn try_clone(&self) -> Result<Self> {
+        match self {
+            Self::One(_) => bail!("HTTP/1.1 has one request at a time"),
+            Self::Two(sender) => Ok(Self::Two(sender.clone())),
         }
     }
 
@@ -107,10 +115,14 @@ impl Client {
 }
 
 /// Connects and verifies the certificate.
-pub async fn connect(address: SocketAddr, trusted: &[&Issued], protocol: &str) -> Result<TlsStream<TcpStream>> {
+pub async fn connect(
+    address: SocketAddr,
+    trusted: &[&CertificateDer<'static>],
+    protocol: &str,
+) -> Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    for issued in trusted {
-        roots.add(issued.authority.clone())?;
+    for authority in trusted {
+        roots.add((*authority).clone())?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
