@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use e2e::{chart, wait_for};
 use kube::api::DeleteParams;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, canary, settings};
 use crate::webhook::Webhook;
@@ -45,6 +45,12 @@ async fn findings_are_reported_until_they_are_mended() {
     cluster.apply(&other).await;
     cluster.until_reported(ns, 2, 0, 0).await;
 
+    // A report that somebody deleted comes again: soon, since a new kind makes the audit look around.
+    let reports = cluster.api("Report", ns);
+    reports.delete("countersign", &DeleteParams::default()).await.unwrap();
+    cluster.apply(&vaults()).await;
+    cluster.until_reported(ns, 2, 0, 0).await;
+
     // No value comes out.
     let told = [
         json!(cluster.report(ns).await).to_string(),
@@ -55,6 +61,12 @@ async fn findings_are_reported_until_they_are_mended() {
     for told in told {
         assert!(!told.contains(&old) && !told.contains(&new), "a value came out");
     }
+
+    let kinds = cluster.api("CustomResourceDefinition", "");
+    kinds
+        .delete("vaults.example.com", &DeleteParams::default())
+        .await
+        .unwrap();
 
     // What is mended or deleted.
     cluster.apply(&settings(ns, None)).await;
@@ -87,6 +99,19 @@ async fn at_rest_and_after_a_restart_nothing_is_written() {
     assert_eq!(writes(&cluster)[seen.len()..], [] as [String; 0], "after a restart");
     assert_eq!(cluster.report(ns).await.unwrap(), before);
     assert!(webhook.number("countersign_audit_findings").await >= 1.0);
+}
+
+/// A kind that the API server does not know.
+fn vaults() -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "vaults.example.com"},
+        "spec": {
+            "group": "example.com", "scope": "Namespaced", "names": {"kind": "Vault", "plural": "vaults"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+            }}}],
+        },
+    })
 }
 
 /// What the webhook wrote, but for its Lease.
@@ -129,17 +154,7 @@ async fn what_is_installed_later_is_audited_and_reported_with() {
     cluster.until_reported(ns, 1, 0, 0).await;
 
     // A kind that did not exist.
-    cluster
-        .apply(&json!({
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "vaults.example.com"},
-            "spec": {
-                "group": "example.com", "scope": "Namespaced", "names": {"kind": "Vault", "plural": "vaults"},
-                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
-                    "type": "object", "x-kubernetes-preserve-unknown-fields": true,
-                }}}],
-            },
-        }))
-        .await;
+    cluster.apply(&vaults()).await;
     let vault = json!({
         "apiVersion": "example.com/v1", "kind": "Vault", "metadata": {"name": "main", "namespace": ns},
         "spec": {"auth": {"password": canary()}},

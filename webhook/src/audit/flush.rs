@@ -68,6 +68,17 @@ impl Flush {
         self.installed = Some(installed);
     }
 
+    /// Looks whether somebody changed or deleted a report, which is then written anew.
+    pub(super) async fn check(&mut self) {
+        if self.installed != Some(true) {
+            return;
+        }
+        match self.reports.changed().await {
+            Ok(changed) => self.due.extend(changed),
+            Err(error) => warn!(%error, "the reports cannot be read"),
+        }
+    }
+
     /// Writes what changed. What fails is tried again the next time.
     pub(super) async fn run(&mut self, audit: &Audit, book: &mut Book) {
         // What is not read yet could be taken for gone.

@@ -172,6 +172,7 @@ impl Round<'_> {
                             Ok(served) => self.follow(served),
                             Err(error) => warn!(%error, "the API server does not say what it serves"),
                         }
+                        self.flush.check().await;
                     }
                     self.flush.run(self.audit, &mut self.book).await;
                 }

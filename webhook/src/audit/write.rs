@@ -38,6 +38,8 @@ pub(super) enum WriteError {
 struct Written {
     digest: u64,
     uid: String,
+    /// Its resource version.
+    version: Option<String>,
 }
 
 /// The reports that there are.
@@ -65,15 +67,38 @@ impl Reports {
             for found in list {
                 let namespace = found.metadata.namespace.clone().unwrap_or_default();
                 let uid = found.metadata.uid.clone().unwrap_or_default();
+                let version = found.metadata.resource_version.clone();
                 let Ok(value) = serde_json::to_value(found) else {
                     continue;
                 };
                 marks.extend(report::marks(&value));
                 let digest = report::digest(&value);
-                reports.written.insert(namespace, Written { digest, uid });
+                reports.written.insert(namespace, Written { digest, uid, version });
             }
         }
         Ok((reports, marks))
+    }
+
+    /// The namespaces whose reports somebody changed or deleted.
+    pub(super) async fn changed(&mut self) -> Result<BTreeSet<String>, WriteError> {
+        let mut there = HashMap::new();
+        for kind in ["Report", "ClusterReport"] {
+            let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource(kind));
+            let params = ListParams::default().labels(&format!("{}={}", report::LABEL.0, report::LABEL.1));
+            for found in call(api.list_metadata(&params)).await? {
+                let namespace = found.metadata.namespace.unwrap_or_default();
+                there.insert(namespace, found.metadata.resource_version);
+            }
+        }
+        let changed = |(namespace, written): &(&String, &Written)| there.get(*namespace) != Some(&written.version);
+        let changed: BTreeSet<String> = self
+            .written
+            .iter()
+            .filter(changed)
+            .map(|(name, _)| name.clone())
+            .collect();
+        self.written.retain(|namespace, _| !changed.contains(namespace));
+        Ok(changed)
     }
 
     /// The namespaces that have a report.
@@ -99,8 +124,12 @@ impl Reports {
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let stored = call(api.patch(report::NAME, &params, &Patch::Apply(wanted))).await?;
-        let uid = stored.metadata.uid.unwrap_or_default();
-        self.written.insert(namespace.to_owned(), Written { digest, uid });
+        let written = Written {
+            digest,
+            uid: stored.metadata.uid.unwrap_or_default(),
+            version: stored.metadata.resource_version,
+        };
+        self.written.insert(namespace.to_owned(), written);
         Ok(true)
     }
 
