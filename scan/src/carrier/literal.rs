@@ -60,12 +60,16 @@ fn is_one_of(text: &str, words: &[&str]) -> bool {
 /// `******`, `------`.
 fn is_masked(text: &str) -> bool {
     let first = text.as_bytes()[0];
-    text.starts_with('•') || !first.is_ascii_alphanumeric() && text.bytes().all(|byte| byte == first)
+    text.starts_with('•')
+        // `**SOPS**`
+        || (text.starts_with("**") && text.ends_with("**"))
+        || !first.is_ascii_alphanumeric() && text.bytes().all(|byte| byte == first)
 }
 
 /// What begins a reference to a store of secrets.
 const STORES: &[&str] = &[
     "vault:",
+    "urn:",
     "ref+",
     "op://",
     "arn:aws:",

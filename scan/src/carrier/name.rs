@@ -161,6 +161,7 @@ const TAILS: &[&str] = &[
     "override",
     "again",
     "confirmation",
+    "only",
     "v1",
     "v2",
 ];
@@ -173,13 +174,13 @@ pub(super) fn judge(name: &str) -> Option<Asked> {
     while list.len() > 1 && TAILS.contains(&list[list.len() - 1]) {
         list = &list[..list.len() - 1];
     }
-    let (last, before) = list.split_last()?;
+    let (end, before) = list.split_last()?;
     if before.iter().any(|word| VERBS.contains(word)) || before.first().is_some_and(|word| LEADING_VERBS.contains(word))
     {
         return None;
     }
     judge_last(
-        last.trim_end_matches(|digit: char| digit.is_ascii_digit()),
+        end.trim_end_matches(|digit: char| digit.is_ascii_digit()),
         before,
         words.shouts,
     )
@@ -191,11 +192,11 @@ fn judge_last(last: &str, before: &[&str], shouts: bool) -> Option<Asked> {
         return Some(asked(Kind::Password, Strength::Certain));
     }
     match last {
-        "secret" => secret(previous, before, shouts),
+        "secret" => Some(secret(previous, before, shouts)),
         "token" => token(previous, before, shouts),
         "key" => key(previous, before, shouts),
         "secrets" | "tokens" | "keys" | "credential" | "credentials" | "cred" | "creds" => plural(last, previous),
-        "auth" | "basicauth" | "userpass" | "htpasswd" => auth(last, previous),
+        "auth" | "basicauth" | "userpass" | "htpasswd" => Some(auth(last, previous, shouts)),
         "authorization" if matches!(previous, "" | "proxy" | "x" | "header" | "headers") => {
             Some(asked(Kind::Authorization, Strength::Probable))
         }
@@ -213,19 +214,14 @@ fn judge_last(last: &str, before: &[&str], shouts: bool) -> Option<Asked> {
 
 /// One word without a seam: `authtoken`, `clientsecret`, `secretkey`.
 fn joined(last: &str, shouts: bool) -> Option<Asked> {
-    let (stem, judge): (&str, fn(&str, &[&str], bool) -> Option<Asked>) = if let Some(stem) = last.strip_suffix("token")
-    {
-        (stem, token)
-    } else if let Some(stem) = last.strip_suffix("secret") {
-        (stem, secret)
-    } else {
-        let stem = last.strip_suffix("key")?;
-        if !KEY_WORDS.contains(&stem) {
-            return None;
-        }
-        (stem, key)
-    };
-    judge(stem, &[stem], shouts)
+    if let Some(stem) = last.strip_suffix("token") {
+        return token(stem, &[stem], shouts);
+    }
+    if let Some(stem) = last.strip_suffix("secret") {
+        return Some(secret(stem, &[stem], shouts));
+    }
+    let stem = last.strip_suffix("key").filter(|stem| KEY_WORDS.contains(stem))?;
+    key(stem, &[stem], shouts)
 }
 
 /// Words that end like `pass` and are none.
@@ -344,26 +340,25 @@ const OBJECTS: &[&str] = &[
     "source",
 ];
 
-fn secret(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
+fn secret(previous: &str, before: &[&str], shouts: bool) -> Asked {
     let token_secret = previous == "token"
         && !before
             .iter()
             .any(|word| matches!(*word, "access" | "oauth" | "jwt" | "api"));
-    Some(
-        if OBJECTS.contains(&previous) || token_secret || previous.is_empty() && !shouts {
-            asked(Kind::Secret, Strength::Ambiguous)
-        } else if CLIENTS.contains(&previous) {
-            asked(Kind::ClientSecret, Strength::Certain)
-        } else if matches!(previous, "webhook" | "hook") {
-            asked(Kind::Signing, Strength::Probable)
-        } else if SIGNERS.contains(&previous) {
-            asked(Kind::Signing, Strength::Certain)
-        } else if SHARED.contains(&previous) && (shouts || matches!(previous, "api" | "shared" | "access")) {
-            asked(Kind::Secret, Strength::Certain)
-        } else {
-            asked(Kind::Secret, Strength::Probable)
-        },
-    )
+    let by_case = if shouts { Strength::Probable } else { Strength::Nameable };
+    if OBJECTS.contains(&previous) || token_secret || (previous.is_empty() && !shouts) {
+        asked(Kind::Secret, Strength::Ambiguous)
+    } else if CLIENTS.contains(&previous) {
+        asked(Kind::ClientSecret, Strength::Certain)
+    } else if matches!(previous, "webhook" | "hook") {
+        asked(Kind::Signing, by_case)
+    } else if SIGNERS.contains(&previous) {
+        asked(Kind::Signing, Strength::Certain)
+    } else if SHARED.contains(&previous) && (shouts || matches!(previous, "api" | "shared" | "access")) {
+        asked(Kind::Secret, Strength::Certain)
+    } else {
+        asked(Kind::Secret, by_case)
+    }
 }
 
 /// Tokens that are places in a list or words of a language.
@@ -513,11 +508,12 @@ fn plural(last: &str, previous: &str) -> Option<Asked> {
     Some(asked(kind, Strength::Ambiguous))
 }
 
-fn auth(last: &str, previous: &str) -> Option<Asked> {
-    Some(match (last, previous) {
+fn auth(last: &str, previous: &str, shouts: bool) -> Asked {
+    match (last, previous) {
+        ("auth", "redis" | "valkey" | "keydb") if shouts => asked(Kind::Password, Strength::Certain),
         ("auth", "basic" | "neo4j" | "http" | "user" | "registry") | ("basicauth" | "userpass", _) => {
             asked(Kind::BasicAuth, Strength::Certain)
         }
         _ => asked(Kind::BasicAuth, Strength::Ambiguous),
-    })
+    }
 }

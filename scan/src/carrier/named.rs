@@ -30,6 +30,10 @@ pub(super) fn named(input: &Input<'_>) -> Option<Hit> {
         literal::Value::Placeholder if literal::is_prose(text) && text.split_ascii_whitespace().count() > 3 => None,
         literal::Value::Placeholder => matches!(asked.strength, Strength::Certain | Strength::Probable)
             .then(|| hit(Tier::Named).mitigated(Mitigation::Placeholder)),
+        // The name of a type is what the example of a schema has.
+        literal::Value::Literal if kind == Kind::Password && text == "string" => {
+            Some(hit(Tier::Named).mitigated(Mitigation::Placeholder))
+        }
         literal::Value::Literal if kind == Kind::Hash => is_hex_digest(text).then(|| hash::hit(span)),
         literal::Value::Literal => tier(kind, asked.strength, text).map(hit),
     }
@@ -120,7 +124,7 @@ fn is_hex_digest(text: &str) -> bool {
 
 fn tier(kind: Kind, strength: Strength, text: &str) -> Option<Tier> {
     if kind == Kind::Password {
-        return is_password(text).then_some(Tier::Named);
+        return password(text);
     }
     if literal::looks_random(text) {
         return Some(Tier::Named);
@@ -135,18 +139,30 @@ fn tier(kind: Kind, strength: Strength, text: &str) -> Option<Tier> {
         Strength::Certain if is_secrets_name(text) && kind != Kind::BasicAuth => Some(Tier::Statistical),
         Strength::Certain => Some(Tier::Named),
         Strength::Probable if wordy => Some(Tier::Statistical),
-        Strength::Nameable if wordy => None,
+        // `token: root`
+        Strength::Nameable if wordy => {
+            (kind == Kind::Token && ["root", "admin"].contains(&text)).then_some(Tier::Statistical)
+        }
         Strength::Probable | Strength::Nameable => Some(Tier::Named),
         Strength::Ambiguous => None,
     }
 }
 
-/// Whether a literal under a password's name is one. There is no measure of how random it is: `mysql` is a password.
-fn is_password(text: &str) -> bool {
+/// A literal under a password's name. There is no measure of how random it is: `mysql` is a password.
+fn password(text: &str) -> Option<Tier> {
     let few_digits = text.len() < 4 && text.bytes().all(|byte| byte.is_ascii_digit());
     // The label of a field.
-    let label = text == "Password";
-    !few_digits && !label && !literal::is_prose(text)
+    if few_digits || text == "Password" {
+        return None;
+    }
+    if !literal::is_prose(text) {
+        return Some(Tier::Named);
+    }
+    // A passphrase, or a few words about one.
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b' ');
+    (plain && text.split(' ').count() <= 4).then_some(Tier::Statistical)
 }
 
 /// `oauth-client-secret`: more likely the name of a Secret than a secret.

@@ -105,18 +105,19 @@ fn parse<'a>(text: &'a str, name: &str) -> Option<Parsed<'a>> {
     let parsed = |format, documents: Option<Vec<Node<'a>>>| documents.map(|documents| Parsed { format, documents });
     let start = text.trim_start();
     let kind = by_name(name);
-    if matches!(kind, None | Some("json" | "yaml")) && start.starts_with(['{', '[']) {
-        if let Some(parsed) = parsed("json", json(text)) {
-            return Some(parsed);
-        }
+    if matches!(kind, None | Some("json" | "yaml"))
+        && start.starts_with(['{', '['])
+        && let Some(parsed) = parsed("json", json(text))
+    {
+        return Some(parsed);
     }
     if start.starts_with("<?xml") || (start.starts_with('<') && matches!(kind, None | Some("xml"))) {
         return parsed("xml", xml::read(text).map(|document| vec![document]));
     }
-    if kind == Some("toml") || (kind.is_none() && text.contains(" = \"")) {
-        if let Ok(document) = toml::from_str(text) {
-            return parsed("toml", Some(vec![document]));
-        }
+    if (kind == Some("toml") || (kind.is_none() && text.contains(" = \"")))
+        && let Ok(document) = toml::from_str(text)
+    {
+        return parsed("toml", Some(vec![document]));
     }
     if kind == Some("yaml") || (kind.is_none() && yaml::is_likely(text)) {
         return parsed("yaml", yaml::read(text));
