@@ -74,7 +74,7 @@ impl Engine<'_> {
         if text.len() >= SHORTEST_BASE64
             && let Some(bytes) = decode::base64(text)
         {
-            self.bytes(&place.read("base64"), None, &bytes, context.after_decoding());
+            self.bytes(&place.read("base64"), name, &bytes, context.after_decoding());
             return;
         }
         if text.contains('%')
