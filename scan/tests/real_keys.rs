@@ -1,6 +1,8 @@
 //! Keys and certificates that another library writes: what this crate makes for its own tests could be wrong in the same
 //! way as what it reads.
 
+#![allow(clippy::unwrap_used, reason = "tests want to fail at once")]
+
 use countersign_scan::{Action, Finding, FingerprintKey, Scanner, Settings};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, RsaKeySize};
 use serde_json::json;

@@ -235,7 +235,9 @@ fn config_file(rng: &mut StdRng) -> Value {
     let mut yaml = String::new();
     for section in 0..rng.random_range(4..40) {
         let _ = writeln!(yaml, "{}_{section}:", word(rng));
-        (0..4).for_each(|number| drop(writeln!(yaml, "  {}{number}: {}", word(rng), word(rng))));
+        for number in 0..4 {
+            let _ = writeln!(yaml, "  {}{number}: {}", word(rng), word(rng));
+        }
     }
     let mut properties = String::new();
     for _ in 0..rng.random_range(20..100) {
