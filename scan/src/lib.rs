@@ -27,6 +27,8 @@ mod waiver;
 mod walk;
 
 pub use actions::{ActionRule, Actions};
+#[cfg(any(test, feature = "testing"))]
+pub use carrier::testing as carrier_testing;
 pub use finding::{Action, Finding, Fingerprint, FingerprintKey, Lifetime, Location, Mitigation, Step, Tier};
 #[cfg(any(test, feature = "testing"))]
 pub use key::testing as key_testing;

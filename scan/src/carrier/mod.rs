@@ -7,10 +7,11 @@ mod literal;
 mod name;
 mod named;
 mod rules;
-mod words;
-
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::borrow::Cow;
 

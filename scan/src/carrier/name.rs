@@ -198,7 +198,7 @@ fn judge_last(last: &str, before: &[&str], shouts: bool) -> Option<Asked> {
         "secrets" | "tokens" | "keys" | "credential" | "credentials" | "cred" | "creds" => plural(last, previous),
         "auth" | "basicauth" | "userpass" | "htpasswd" => Some(auth(last, previous, shouts)),
         "authorization" if matches!(previous, "" | "proxy" | "x" | "header" | "headers") => {
-            Some(asked(Kind::Authorization, Strength::Probable))
+            Some(asked(Kind::Authorization, Strength::Nameable))
         }
         "bearer" | "pat" => Some(asked(Kind::Token, Strength::Ambiguous)),
         "cookie" if previous == "erlang" => Some(asked(Kind::Secret, Strength::Certain)),
@@ -398,7 +398,8 @@ const NO_TOKENS: &[&str] = &[
 ];
 
 fn token(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
-    if NO_TOKENS.contains(&previous) {
+    // `--initial-cluster-token` of etcd is a name.
+    if NO_TOKENS.contains(&previous) || before.ends_with(&["initial", "cluster"]) {
         return None;
     }
     let strength = if before.is_empty() {
@@ -452,7 +453,7 @@ const KEY_WORDS: &[&str] = &[
 
 /// Whose secret key is one of a pair, and signs requests: `MINIO_SECRET_KEY`. Others' signs sessions: `DJANGO_SECRET_KEY`.
 const BUCKETS: &[&str] = &[
-    "aws", "s3", "minio", "storage", "bucket", "oss", "cos", "access", "r2", "spaces", "ceph", "b2",
+    "aws", "s3", "minio", "storage", "bucket", "oss", "cos", "access", "r2", "spaces", "ceph", "b2", "scw", "scaleway",
 ];
 
 fn key(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
@@ -472,8 +473,8 @@ fn key(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
         "secret" if before.iter().any(|word| BUCKETS.contains(word)) => asked(Kind::Secret, by_case),
         "secret" if shouts => asked(Kind::Signing, Certain),
         "secret" => asked(Kind::Secret, Nameable),
-        "secretaccess" => asked(Kind::Secret, by_case),
-        "access" if before.ends_with(&["secret", "access"]) => asked(Kind::Secret, by_case),
+        "secretaccess" => asked(Kind::Secret, Certain),
+        "access" if before.ends_with(&["secret", "access"]) => asked(Kind::Secret, Certain),
         "access" | "license" | "licence" | "storage" | "function" | "service" | "deploy" | "admin" | "nonce"
         | "app" | "application" => asked(Kind::ApiKey, Ambiguous),
         "signing" | "session" | "jwt" | "cookie" | "hmac" => asked(Kind::Signing, by_case),

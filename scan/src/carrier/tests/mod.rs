@@ -3,6 +3,7 @@
 mod anchor;
 mod command;
 mod format;
+mod generated;
 mod named;
 
 use std::time::{Duration, Instant};
