@@ -1,5 +1,7 @@
 //! What a value is: a literal, something that stands for one, or nothing secret at all.
 
+use crate::walk::random;
+
 /// What a value is, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
@@ -406,14 +408,17 @@ fn is_placeholder(text: &str) -> bool {
         "tbd" => lower == "tbd",
         "todo" => lower.starts_with("todo") || lower.contains("_todo") || lower.contains("-todo"),
         part => lower.contains(part),
-    }) && !looks_random_apart(lower)
+    }) && !looks_random_apart(text)
 }
 
 /// A placeholder's word within a long random text is chance, or an example that was filled in.
-fn looks_random_apart(lower: &str) -> bool {
-    lower
-        .split(['-', '_', '.', '/'])
-        .any(|part| part.len() >= 24 && looks_random(part) && !part.contains("example") && !part.contains("xxxx"))
+fn looks_random_apart(text: &str) -> bool {
+    let filled = |part: &str| {
+        let lower = part.to_ascii_lowercase();
+        !lower.contains("example") && lower.matches('x').count() * 3 < lower.len()
+    };
+    text.split(['-', '_', '.', '/'])
+        .any(|part| part.len() >= 24 && looks_random(part) && filled(part))
 }
 
 /// Words that are settings, where the name only may ask for a secret.
@@ -567,6 +572,7 @@ pub(super) fn is_prose(text: &str) -> bool {
 /// hexadecimal, 2.5 in base36 and 3.3 in base32. In `camelCaseWords` it is near 3, and in words with dashes longer.
 pub(super) fn looks_random(text: &str) -> bool {
     is_uuid(text)
+        || (random::looks_random(text) && !is_object_name(text))
         || text
             .split(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '+' | '/')))
             .any(is_random_run)
@@ -596,9 +602,9 @@ fn is_random_run(part: &str) -> bool {
     // Tenths of the mean length of a run.
     let mean = all * 10 / runs.max(1);
     if upper > 0 && lower > 0 {
-        (digits >= 2 && mean <= 27) || (part.len() >= 16 && mean <= 21)
+        (digits >= 2 && mean <= 27) || (part.len() >= 16 && mean <= 21) || (part.len() >= 20 && mean <= 25)
     } else if upper + lower > 0 {
-        part.len() >= 16 && digits >= 3 && mean <= 42
+        digits >= 3 && ((part.len() >= 16 && mean <= 42) || (part.len() >= 20 && mean <= 60))
     } else {
         false
     }

@@ -7,7 +7,7 @@ mod kube;
 mod matcher;
 mod object;
 mod place;
-mod random;
+pub(crate) mod random;
 mod rules;
 #[cfg(test)]
 mod tests;

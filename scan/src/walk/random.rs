@@ -29,7 +29,7 @@ static FOLLOWERS: [u32; 26] = {
 };
 
 /// Whether a text looks like key material: long enough, of mixed characters, and with few pairs that words have.
-pub(super) fn looks_random(text: &str) -> bool {
+pub(crate) fn looks_random(text: &str) -> bool {
     let bytes = text.as_bytes();
     if text.starts_with(PUBLIC) || !(20..=256).contains(&bytes.len()) || !bytes.iter().all(|byte| is_key_byte(*byte)) {
         return false;
