@@ -74,6 +74,8 @@ impl Engine<'_> {
         if text.len() >= SHORTEST_BASE64
             && let Some(bytes) = decode::base64(text)
         {
+            // What is text is judged by its name as it stands; what is not has only its name to tell whose it is.
+            let name = name.filter(|_| decode::as_text(&bytes).is_none());
             self.bytes(&place.read("base64"), name, &bytes, context.after_decoding());
             return;
         }
