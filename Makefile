@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 STEP := scripts/step
 PAIRS ?= 2000
 SEED ?= 1
+SECONDS ?= 60
 
 ## For a person
 
@@ -48,11 +49,17 @@ test: check test-tools test-testbed test-api test-cluster ## Everything (root)
 differential: ## The same requests to decide and to a real Istio (root): PAIRS=20000 SEED=…
 	@scripts/suite differential --pairs $(PAIRS) --seed $(SEED)
 
-bench: bench-scan ## Time and memory with 10,000 policies, into target/bench.json; time of scans (root)
+bench: bench-scan bench-webhook ## Time and memory: scans, the webhook, 10,000 policies into target/bench.json (root)
 	@$(STEP) "bench" scripts/suite bench
 
 bench-scan: ## What finding credentials costs for each object: COUNTERSIGN_CORPUS=FILE measures your own
 	@$(STEP) "bench of scans" cargo bench --locked -p countersign-scan
+
+bench-webhook: ## The webhook on one processor, over TLS, at 1,000 requests a second
+	@$(STEP) "webhook under load" cargo run --locked --release -p countersign-webhook --example load
+
+fuzz: ## Each fuzz target for a minute, or for SECONDS=600
+	@$(STEP) "fuzz" scripts/fuzz $(SECONDS)
 
 compat: ## The API-server tests on Kubernetes 1.36 (root)
 	@$(STEP) "API server tests on Kubernetes 1.36" scripts/suite light --kubernetes 1.36
@@ -95,5 +102,5 @@ test-api:
 test-cluster:
 	@$(STEP) "cluster tests" scripts/suite mesh
 
-.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan compat clean check-format check-lint \
+.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan bench-webhook fuzz compat clean check-format check-lint \
 	check-licences check-rooms check-generated check-chart check-unit test-tools test-testbed test-api test-cluster

@@ -77,6 +77,7 @@ const STORES: &[&str] = &[
     "arn:aws:",
     "arn:aws-",
     "akvs:",
+    "urn:k8s:secret:",
     "akv:",
     "secretref:",
     "secretRef:",

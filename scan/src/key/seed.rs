@@ -220,8 +220,11 @@ pub(super) fn named(input: &Input<'_>) -> Option<Hit> {
     if !matches!(text.len(), 43 | 44 | 64 | 66) {
         return None;
     }
-    let name: String = input
-        .name?
+    // What stands before the last dot is a section: `server.WG0_PRIVATE_KEY`.
+    let name = input.name?;
+    let name: String = name
+        .rsplit_once('.')
+        .map_or(name, |(_, last)| last)
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .collect::<String>()

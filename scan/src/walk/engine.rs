@@ -4,14 +4,18 @@ use std::collections::HashSet;
 
 use super::decode::{DEPTH_CAP, TOTAL_CAP};
 use super::place::Place;
-use super::{Scanner, rules};
+use super::{Scanner, random, rules};
 use crate::finding::{Action, Finding, Location, Tier};
 use crate::hit::{Hit, Input};
+use crate::key;
 
 /// The most findings that one object is given. One is enough to refuse it.
 const MOST: usize = 1000;
 /// The rule that makes a secret half a whole.
 const AWS_ACCESS_KEY_ID: &str = "aws-access-key-id";
+
+/// The longest key of a map that is shown. Kubernetes' own end at 253 characters and a name.
+const LONGEST_KEY: usize = 320;
 
 /// What holds for a part of the object.
 #[derive(Clone, Copy, Debug)]
@@ -123,9 +127,19 @@ impl<'s> Engine<'s> {
             return;
         };
         let found = self.made(place, value.as_bytes(), hit, context);
-        let known = |other: &Found| other.finding.fingerprint == found.finding.fingerprint;
-        if !self.found[mark.min(self.found.len())..].iter().any(known) {
-            self.push(found);
+        let known = |other: &&mut Found| other.finding.fingerprint == found.finding.fingerprint;
+        let from = mark.min(self.found.len());
+        match self.found[from..].iter_mut().find(known) {
+            // The place that is known is the better one. What is known of the value may not be.
+            Some(other) if found.finding.weight() < other.finding.weight() => {
+                let location = other.finding.location.clone();
+                other.finding = Finding {
+                    location,
+                    ..found.finding
+                };
+            }
+            Some(_) => {}
+            None => self.push(found),
         }
     }
 
@@ -197,7 +211,20 @@ impl<'s> Engine<'s> {
     }
 
     fn location(&self, place: &Place<'_>) -> Location {
-        place.location(|key| self.scanner.matcher.any(&self.input(key, None)))
+        place.location(|key| self.is_credential(key))
+    }
+
+    /// Whether a key of a map must not be shown. What is too long, or a document itself, is not looked into.
+    fn is_credential(&self, key: &str) -> bool {
+        let input = self.input(key, None);
+        key.len() > LONGEST_KEY
+            || key.contains('\n')
+            || key.trim_start().starts_with(['{', '['])
+            // A command that YAML takes for a key: `curl -u a:b -H 'X`.
+            || key.contains(' ') && key.contains([':', '=', '@', '\'', '"', '-'])
+            || self.scanner.matcher.any(&input)
+            || key::whole(&input).is_some()
+            || random::looks_random(key)
     }
 
     /// Everything that was found, each once.

@@ -70,9 +70,16 @@ const PROGRAMS: &[&str] = &[
 
 /// What only a parser shows: objects of Kubernetes, keys, values without a name that says something.
 fn holds_more(text: &str) -> bool {
-    ["apiVersion:", "\"apiVersion\"", "-----BEGIN", "\"kty\"", "kty:"]
-        .iter()
-        .any(|part| text.contains(part))
+    [
+        "apiVersion:",
+        "\"apiVersion\"",
+        "-----BEGIN",
+        "\"kty\"",
+        "\\\"kty\\\"",
+        "kty:",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
         || has_base64(text)
         || PROGRAMS.iter().any(|program| text.contains(program))
 }

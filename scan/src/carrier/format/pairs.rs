@@ -12,9 +12,9 @@ use crate::carrier::literal::{self, Value};
 use crate::carrier::name::{self, Kind};
 use crate::tree::Node;
 
-/// The parts that a name must have; a superset of what [`name::judge`] accepts.
-const STEMS: [&str; 12] = [
-    "pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "salt", "psk", "pw", "bearer",
+/// The parts that a name must have; a superset of what [`asked`] accepts.
+const STEMS: [&str; 14] = [
+    "pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "salt", "psk", "pw", "bearer", "seed", "unseal",
 ];
 
 static STEM_SEARCH: LazyLock<Option<AhoCorasick>> =
@@ -177,6 +177,20 @@ fn name_around(bytes: &[u8], start: usize, end: usize) -> (usize, usize) {
     (start - before, end + after)
 }
 
+/// Names of keys that are known by their form and their name, which the name alone does not make a secret.
+const KEYS: [&str; 6] = ["privatekey", "presharedkey", "wireguard", "unseal", "seed", "nkey"];
+
+/// What a name asks for: all of it, or what stands after its last dot.
+fn asked(name: &str) -> Option<Kind> {
+    let judged = |name| name::judge(name).map(|asked| asked.kind);
+    let last = || name.rsplit_once('.').and_then(|(_, last)| judged(last));
+    judged(name).or_else(last).or_else(|| {
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let plain = plain.to_ascii_lowercase();
+        KEYS.iter().any(|key| plain.contains(key)).then_some(Kind::Signing)
+    })
+}
+
 /// The pair whose name is between two places, and where its value ends.
 fn candidate<'a>(text: &'a str, start: usize, end: usize, line: &Line, code: bool) -> Option<(Candidate<'a>, usize)> {
     if line.comment {
@@ -187,14 +201,24 @@ fn candidate<'a>(text: &'a str, start: usize, end: usize, line: &Line, code: boo
     if !rest.starts_with(['"', '\'', ']', ' ', '\t', '=', ':', '?', '+', '>', '\\']) {
         return None;
     }
-    let asked = name::judge(name)?;
+    // A part of something else: `urn:k8s:secret:name`.
+    if rest.starts_with(':') && text.as_bytes()[..start].ends_with(b":") {
+        return None;
+    }
+    let kind = asked(name)?;
     let line_end = memchr::memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
     let rest = &rest[..line_end];
     let before = text
         .get(line.start..start)
         .filter(|before| before.len() <= LONGEST_NAME);
-    let (value, quoted) = value(before, rest, asked.kind, line.inline)?;
+    let (value, quoted) = value(before, rest, kind, line.inline)?;
     if value.is_empty() || (!quoted && (code || line.code || is_expression(&value))) {
+        return None;
+    }
+    // A sentence: `and the password: see there`.
+    let after_word =
+        before.is_some_and(|before| before.ends_with(' ') && before.trim_end().ends_with(char::is_alphabetic));
+    if !quoted && after_word && value.contains(' ') && !value.contains(" -") {
         return None;
     }
     // In a command's line the first word is the value: `PGPASSWORD=$X psql -h db`.
