@@ -1,7 +1,7 @@
 //! The webhook under load, over TLS on the loopback: `cargo run --release -p countersign-webhook --example load`.
 //!
 //! The server is a process of its own on one processor. Requests are sent when their time has come, whether or not those
-//! before were answered, and timed from then: a pause of the server is seen by every request that falls into it.
+//! before were answered: a pause of the server is seen by every request that falls into it.
 #![allow(
     dead_code,
     clippy::print_stdout,
@@ -113,7 +113,7 @@ fn start() -> Result<Child> {
     pipes.spawn().context("taskset cannot be started")
 }
 
-/// Sends requests at their times; gives how long each took from then, in microseconds.
+/// Sends requests at their times; gives how long each took, in microseconds.
 async fn send(clients: &[Client], bodies: &[Vec<u8>], requests: usize, rate: usize) -> Result<Vec<u64>> {
     let period = Duration::from_secs(1) / u32::try_from(rate)?;
     let begin = clock::instant() + period;
@@ -121,14 +121,15 @@ async fn send(clients: &[Client], bodies: &[Vec<u8>], requests: usize, rate: usi
     let mut times = Vec::with_capacity(requests);
     for number in 0..requests {
         let due = begin + period * u32::try_from(number)?;
-        // Timers have milliseconds; what is left is waited for without one.
+        // The timer has whole milliseconds, so what is timed begins when it is sent.
         sleep_until(due).await;
         let mut client = clients[number % clients.len()].try_clone()?;
         let body = bodies[number % bodies.len()].clone();
         under_way.spawn(async move {
+            let sent = clock::instant();
             let (code, answer) = client.send("POST", "/validate?timeout=3s", body).await?;
             ensure!(code == 200 && answer.starts_with(b"{"), "answered with {code}");
-            anyhow::Ok(u64::try_from(due.elapsed().as_micros())?)
+            anyhow::Ok(u64::try_from(sent.elapsed().as_micros())?)
         });
         while let Some(done) = under_way.try_join_next() {
             times.push(done??);
