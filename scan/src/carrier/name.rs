@@ -43,23 +43,17 @@ const fn asked(kind: Kind, strength: Strength) -> Asked {
     Asked { kind, strength }
 }
 
-/// For each byte, what may begin with it in a name that asks for a secret. Both cases.
-const STEMS: [&[&[u8]]; 256] = {
-    let mut table: [&[&[u8]]; 256] = [&[]; 256];
-    let stems: [(u8, &[&[u8]]); 7] = [
-        (b'a', &[b"auth"]),
-        (b'b', &[b"bearer"]),
-        (b'c', &[b"cred", b"cookie"]),
-        (b'k', &[b"key"]),
-        (b'p', &[b"pass", b"pw", b"psk", b"pat"]),
-        (b's', &[b"secret", b"salt"]),
-        (b't', &[b"token"]),
-    ];
+/// The first two letters of each part that a name must have to ask for a secret.
+const STARTS: [&[u8; 2]; 11] = [
+    b"pa", b"pw", b"ps", b"se", b"sa", b"to", b"ke", b"cr", b"co", b"au", b"be",
+];
+
+/// For the first of them, the second ones as bits. Letters of both cases have the same five low bits.
+static PAIRS: [u32; 32] = {
+    let mut table = [0; 32];
     let mut at = 0;
-    while at < stems.len() {
-        let (first, list) = stems[at];
-        table[first as usize] = list;
-        table[first.to_ascii_uppercase() as usize] = list;
+    while at < STARTS.len() {
+        table[(STARTS[at][0] & 31) as usize] |= 1 << (STARTS[at][1] & 31);
         at += 1;
     }
     table
@@ -68,102 +62,54 @@ const STEMS: [&[&[u8]]; 256] = {
 /// Whether a name may ask for a secret at all: one pass, nothing kept. The judgement is [`judge`]'s.
 pub(super) fn may_name_secret(name: &str) -> bool {
     let bytes = name.as_bytes();
-    bytes.iter().enumerate().any(|(at, byte)| {
-        let stems = STEMS[usize::from(*byte)];
-        !stems.is_empty()
-            && stems.iter().any(|stem| {
-                bytes
-                    .get(at..at + stem.len())
-                    .is_some_and(|there| there.eq_ignore_ascii_case(stem))
-            })
+    bytes.windows(2).enumerate().any(|(at, pair)| {
+        PAIRS[usize::from(pair[0] & 31)] & (1 << (pair[1] & 31)) != 0 && begins_with_stem(&bytes[at..])
     })
 }
 
+fn begins_with_stem(bytes: &[u8]) -> bool {
+    let letter = |at: usize| bytes.get(at).map_or(0, |byte| byte | 0x20);
+    let rest = |rest: &[u8]| {
+        bytes
+            .get(3..3 + rest.len())
+            .is_some_and(|there| there.eq_ignore_ascii_case(rest))
+    };
+    match [letter(0), letter(1), letter(2)] {
+        [b'p', b'w', _] => true,
+        [b'p', b'a', b's'] => rest(b"s"),
+        [b's', b'e', b'c'] => rest(b"ret"),
+        [b't', b'o', b'k'] => rest(b"en"),
+        [b'c', b'r', b'e'] => rest(b"d"),
+        [b'a', b'u', b't'] => rest(b"h"),
+        [b'c', b'o', b'o'] => rest(b"kie"),
+        [b's', b'a', b'l'] => rest(b"t"),
+        [b'b', b'e', b'a'] => rest(b"rer"),
+        [b'k', b'e', b'y'] | [b'p', b's', b'k'] | [b'p', b'a', b't'] => true,
+        _ => false,
+    }
+}
+
 /// Words that say that the name is about what to do, not the secret: `ALLOW_EMPTY_PASSWORD`.
+#[rustfmt::skip]
 const VERBS: &[&str] = &[
-    "allow",
-    "allowed",
-    "enable",
-    "enabled",
-    "disable",
-    "disabled",
-    "require",
-    "requires",
-    "required",
-    "use",
-    "uses",
-    "has",
-    "is",
-    "generate",
-    "automount",
-    "existing",
-    "min",
-    "max",
-    "num",
-    "skip",
-    "ignore",
-    "mask",
-    "redact",
-    "inject",
-    "checksum",
+    "allow", "allowed", "enable", "enabled", "disable", "disabled", "require", "requires", "required", "use", "uses",
+    "has", "is", "generate", "automount", "existing", "min", "max", "num", "skip", "ignore", "mask", "redact",
+    "inject", "checksum",
 ];
 
 /// The same, where they come first: `CHANGE_PASSWORD`, but `PRICE_CHANGE_PASSWORD` belongs to a service.
+#[rustfmt::skip]
 const LEADING_VERBS: &[&str] = &[
-    "change",
-    "reset",
-    "forgot",
-    "forgotten",
-    "no",
-    "show",
-    "hide",
-    "update",
-    "validate",
-    "expire",
-    "rotate",
-    "support",
-    "supports",
-    "prompt",
-    "ask",
-    "remember",
-    "without",
-    "confirm",
+    "change", "reset", "forgot", "forgotten", "no", "show", "hide", "update", "validate", "expire", "rotate",
+    "support", "supports", "prompt", "ask", "remember", "without", "confirm",
 ];
 
 /// Words after the secret's own that do not change what the name asks for: `ADMIN_PASSWORD_DEFAULT`, `tokenValue`.
+#[rustfmt::skip]
 const TAILS: &[&str] = &[
-    "value",
-    "plain",
-    "plaintext",
-    "clear",
-    "cleartext",
-    "raw",
-    "literal",
-    "default",
-    "b64",
-    "base64",
-    "encoded",
-    "prod",
-    "production",
-    "dev",
-    "development",
-    "test",
-    "testing",
-    "stage",
-    "staging",
-    "qa",
-    "old",
-    "new",
-    "current",
-    "previous",
-    "primary",
-    "secondary",
-    "override",
-    "again",
-    "confirmation",
-    "only",
-    "v1",
-    "v2",
+    "value", "plain", "plaintext", "clear", "cleartext", "raw", "literal", "default", "b64", "base64", "encoded",
+    "prod", "production", "dev", "development", "test", "testing", "stage", "staging", "qa", "old", "new", "current",
+    "previous", "primary", "secondary", "override", "again", "confirmation", "only", "v1", "v2",
 ];
 
 /// What a name asks for, if it asks for a secret. The last words decide: `passwordSecretName` asks for a name.
@@ -241,17 +187,9 @@ const NO_PASS: &[&str] = &[
 ];
 
 /// What forwards a request in a web server's configuration: `proxy_pass http://backend`.
+#[rustfmt::skip]
 const FORWARDS: &[&str] = &[
-    "proxy",
-    "fastcgi",
-    "uwsgi",
-    "scgi",
-    "grpc",
-    "memcached",
-    "first",
-    "second",
-    "single",
-    "multi",
+    "proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached", "first", "second", "single", "multi",
 ];
 
 fn is_password(last: &str, previous: &str, shouts: bool) -> bool {
@@ -284,64 +222,22 @@ const CLIENTS: &[&str] = &[
     "oidc",
     "sso",
 ];
+#[rustfmt::skip]
 const SIGNERS: &[&str] = &[
-    "cookie",
-    "session",
-    "jwt",
-    "signing",
-    "sign",
-    "hmac",
-    "csrf",
-    "encryption",
-    "crypto",
-    "state",
-    "hash",
-    "token",
-    "nextauth",
-    "flask",
-    "rails",
-    "webhook",
-    "hook",
-    "cookies",
-    "sessions",
-    "signature",
+    "cookie", "session", "jwt", "signing", "sign", "hmac", "csrf", "encryption", "crypto", "state", "hash", "token",
+    "nextauth", "flask", "rails", "webhook", "hook", "cookies", "sessions", "signature",
 ];
+#[rustfmt::skip]
 const SHARED: &[&str] = &[
     "api", "auth", "shared", "access", "admin", "root", "user", "master", "service", "db", "database", "bot", "rpc",
     "mfa", "totp", "chap", "radius", "turn", "internal", "server",
 ];
 /// What comes before `secret` where it is an object's name.
+#[rustfmt::skip]
 const OBJECTS: &[&str] = &[
-    "tls",
-    "pull",
-    "cert",
-    "certificate",
-    "certificates",
-    "ca",
-    "existing",
-    "external",
-    "registry",
-    "ssl",
-    "credentials",
-    "credential",
-    "password",
-    "config",
-    "kubernetes",
-    "k8s",
-    "kube",
-    "image",
-    "key",
-    "keys",
-    "creds",
-    "cacert",
-    "keystore",
-    "truststore",
-    "ssh",
-    "kubeconfig",
-    "license",
-    "imagepull",
-    "target",
-    "source",
+    "tls", "pull", "cert", "certificate", "certificates", "ca", "existing", "external", "registry", "ssl",
+    "credentials", "credential", "password", "config", "kubernetes", "k8s", "kube", "image", "key", "keys", "creds",
+    "cacert", "keystore", "truststore", "ssh", "kubeconfig", "license", "imagepull", "target", "source",
 ];
 
 fn secret(previous: &str, before: &[&str], shouts: bool) -> Asked {
@@ -366,39 +262,11 @@ fn secret(previous: &str, before: &[&str], shouts: bool) -> Asked {
 }
 
 /// Tokens that are places in a list or words of a language.
+#[rustfmt::skip]
 const NO_TOKENS: &[&str] = &[
-    "next",
-    "page",
-    "continue",
-    "continuation",
-    "cancellation",
-    "sync",
-    "idempotency",
-    "bos",
-    "eos",
-    "pad",
-    "unk",
-    "sep",
-    "cls",
-    "mask",
-    "special",
-    "stop",
-    "design",
-    "per",
-    "max",
-    "min",
-    "num",
-    "lock",
-    "resume",
-    "skip",
-    "request",
-    "begin",
-    "end",
-    "delta",
-    "watermark",
-    "image",
-    "prompt",
-    "completion",
+    "next", "page", "continue", "continuation", "cancellation", "sync", "idempotency", "bos", "eos", "pad", "unk",
+    "sep", "cls", "mask", "special", "stop", "design", "per", "max", "min", "num", "lock", "resume", "skip",
+    "request", "begin", "end", "delta", "watermark", "image", "prompt", "completion",
 ];
 
 fn token(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
@@ -417,47 +285,19 @@ fn token(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {
 }
 
 /// What makes a `key` a secret.
+#[rustfmt::skip]
 const KEY_WORDS: &[&str] = &[
-    "api",
-    "access",
-    "secret",
-    "private",
-    "signing",
-    "encryption",
-    "master",
-    "account",
-    "shared",
-    "auth",
-    "app",
-    "application",
-    "subscription",
-    "crypto",
-    "crypt",
-    "cipher",
-    "hmac",
-    "session",
-    "jwt",
-    "admin",
-    "deploy",
-    "license",
-    "licence",
-    "storage",
-    "unseal",
-    "aes",
-    "function",
-    "functions",
-    "preshared",
-    "secretaccess",
-    "service",
-    "cookie",
-    "nonce",
-    "fernet",
-    "webhook",
+    "api", "access", "secret", "private", "signing", "encryption", "master", "account", "shared", "auth", "app",
+    "application", "subscription", "crypto", "crypt", "cipher", "hmac", "session", "jwt", "admin", "deploy",
+    "license", "licence", "storage", "unseal", "aes", "function", "functions", "preshared", "secretaccess", "service",
+    "cookie", "nonce", "fernet", "webhook",
 ];
 
 /// Whose secret key is one of a pair, and signs requests: `MINIO_SECRET_KEY`. Others' signs sessions: `DJANGO_SECRET_KEY`.
+#[rustfmt::skip]
 const BUCKETS: &[&str] = &[
-    "aws", "s3", "minio", "storage", "bucket", "oss", "cos", "access", "r2", "spaces", "ceph", "b2", "scw", "scaleway",
+    "aws", "s3", "minio", "storage", "bucket", "oss", "cos", "access", "r2", "spaces", "ceph", "b2", "scw",
+    "scaleway",
 ];
 
 fn key(previous: &str, before: &[&str], shouts: bool) -> Option<Asked> {

@@ -301,60 +301,23 @@ fn hashes(rng: &mut StdRng) -> Vec<Positive> {
 }
 
 /// Names that ask for a path, a name, a time or the like, whatever follows.
+#[rustfmt::skip]
 const OTHER_NAMES: &[&str] = &[
-    "POSTGRES_PASSWORD_FILE",
-    "ML_SECRET_KEY_PATH",
-    "VAULT_SECRET_PATH",
-    "secretName",
-    "tlsSecretName",
-    "credentialName",
-    "TOKEN_URL",
-    "secretRef",
-    "existingSecret",
-    "existingSecretPasswordKey",
-    "aws_access_key_id",
-    "tokenTTL",
-    "passwordPolicy",
-    "tokenType",
-    "tokenIssuer",
-    "secretStore",
-    "automountServiceAccountToken",
-    "publicKey",
-    "topologyKey",
-    "ALLOW_EMPTY_PASSWORD",
-    "nextPageToken",
-    "checksum/secret",
-    "proxy_pass",
-    "passwordSecretName",
-    "imagePullSecrets",
-    "API_KEY_ID",
+    "POSTGRES_PASSWORD_FILE", "ML_SECRET_KEY_PATH", "VAULT_SECRET_PATH", "secretName", "tlsSecretName",
+    "credentialName", "TOKEN_URL", "secretRef", "existingSecret", "existingSecretPasswordKey", "aws_access_key_id",
+    "tokenTTL", "passwordPolicy", "tokenType", "tokenIssuer", "secretStore", "automountServiceAccountToken",
+    "publicKey", "topologyKey", "ALLOW_EMPTY_PASSWORD", "nextPageToken", "checksum/secret", "proxy_pass",
+    "passwordSecretName", "imagePullSecrets", "API_KEY_ID",
 ];
 
 /// Values that are no secret under any name.
+#[rustfmt::skip]
 const OTHER_VALUES: &[&str] = &[
-    "",
-    "true",
-    "no",
-    "null",
-    "$(DB_PASSWORD)",
-    "${DB_PASSWORD}",
-    "$DB_PASSWORD",
-    "{{ .Values.password }}",
-    "<% password %>",
-    "vault:secret/data/db#pw",
-    "ref+vault://secret/db#/pw",
-    "op://vault/item/password",
-    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db",
-    "projects/p/secrets/db/versions/1",
-    "akvs:vault/db",
-    "env:DB_PASSWORD",
-    "${file:/run/secrets/db:password}",
-    "ENC[AES256_GCM,data:abc,iv:def,tag:g,type:str]",
-    "$ANSIBLE_VAULT;1.1;AES256",
-    "ENC(abcdef)",
-    "/etc/ml_secret_key",
-    "******",
-    "https://idp.internal/token",
+    "", "true", "no", "null", "$(DB_PASSWORD)", "${DB_PASSWORD}", "$DB_PASSWORD", "{{ .Values.password }}",
+    "<% password %>", "vault:secret/data/db#pw", "ref+vault://secret/db#/pw", "op://vault/item/password",
+    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db", "projects/p/secrets/db/versions/1", "akvs:vault/db",
+    "env:DB_PASSWORD", "${file:/run/secrets/db:password}", "ENC[AES256_GCM,data:abc,iv:def,tag:g,type:str]",
+    "$ANSIBLE_VAULT;1.1;AES256", "ENC(abcdef)", "/etc/ml_secret_key", "******", "https://idp.internal/token",
     "$__file{/etc/secrets/pw}",
 ];
 
@@ -369,21 +332,14 @@ const PLACEHOLDERS: &[&str] = &[
 ];
 
 /// Texts without a password or a token in them.
+#[rustfmt::skip]
 const OTHER_TEXTS: &[&str] = &[
-    "postgres://app:$(DB_PASSWORD)@db/app",
-    "postgres://app@db/app",
-    "https://host:8080/path",
-    "ssh://git@github.com:org/repo.git",
-    "docker://alpine:3.18@sha256:0123456789abcdef",
-    "Basic authentication is off",
-    "Bearer token",
-    "Authorization: Bearer ${TOKEN}",
-    "Server=db;User ID=sa;Password=$(SA_PASSWORD)",
-    "host=db user=app password=$PGPASSWORD dbname=app",
-    "ALTER USER postgres WITH PASSWORD '{{ .password }}';",
-    "allow_headers: x-api-key,content-type,authorization",
-    "awk '{print $5$6}'",
-    "https://host/list?token=next",
+    "postgres://app:$(DB_PASSWORD)@db/app", "postgres://app@db/app", "https://host:8080/path",
+    "ssh://git@github.com:org/repo.git", "docker://alpine:3.18@sha256:0123456789abcdef",
+    "Basic authentication is off", "Bearer token", "Authorization: Bearer ${TOKEN}",
+    "Server=db;User ID=sa;Password=$(SA_PASSWORD)", "host=db user=app password=$PGPASSWORD dbname=app",
+    "ALTER USER postgres WITH PASSWORD '{{ .password }}';", "allow_headers: x-api-key,content-type,authorization",
+    "awk '{print $5$6}'", "https://host/list?token=next",
 ];
 
 /// Texts that must not deny.

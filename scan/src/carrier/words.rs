@@ -8,7 +8,7 @@ pub(super) const MOST: usize = 16;
 /// The words of a name, in lower case: `GF_SECURITY_ADMIN_PASSWORD`, `auth.rootPassword`, `X-Api-Key`, `--token`.
 pub(super) struct Words {
     text: [u8; WIDTH],
-    bounds: [(usize, usize); MOST],
+    bounds: [(u8, u8); MOST],
     count: usize,
     /// Whether it is written like an environment variable: `API_TOKEN`.
     pub shouts: bool,
@@ -47,7 +47,8 @@ impl Words {
             self.bounds.copy_within(1.., 0);
             self.count -= 1;
         }
-        self.bounds[self.count] = (start, end);
+        // Both are below the width, which a byte holds.
+        self.bounds[self.count] = (u8::try_from(start).unwrap_or(0), u8::try_from(end).unwrap_or(0));
         self.count += 1;
     }
 
@@ -55,7 +56,7 @@ impl Words {
     pub fn list<'a, 'b>(&'a self, list: &'b mut [&'a str; MOST]) -> &'b [&'a str] {
         for (word, (start, end)) in list.iter_mut().zip(&self.bounds[..self.count]) {
             // Only ASCII letters and digits are within bounds.
-            *word = std::str::from_utf8(&self.text[*start..*end]).unwrap_or_default();
+            *word = std::str::from_utf8(&self.text[usize::from(*start)..usize::from(*end)]).unwrap_or_default();
         }
         &list[..self.count]
     }

@@ -71,28 +71,11 @@ const fn registry(literal: &'static str) -> Anchor {
 const CONTEXT: usize = 256;
 
 /// What a connection string has beside its password.
+#[rustfmt::skip]
 const NEIGHBOURS: &[&str] = &[
-    "host",
-    "user",
-    "username",
-    "user id",
-    "uid",
-    "server",
-    "data source",
-    "database",
-    "dbname",
-    "accountname",
-    "endpoint",
-    "sharedaccesskeyname",
-    "hostname",
-    "port",
-    "initial catalog",
-    "ssl",
-    "addr",
-    "driver",
-    "defaultendpointsprotocol",
-    "abortconnect",
-    "service",
+    "host", "user", "username", "user id", "uid", "server", "data source", "database", "dbname", "accountname",
+    "endpoint", "sharedaccesskeyname", "hostname", "port", "initial catalog", "ssl", "addr", "driver",
+    "defaultendpointsprotocol", "abortconnect", "service",
 ];
 
 /// A password's or a key's pair, where others stand beside it.

@@ -5,38 +5,14 @@ use super::{Sink, programs};
 use crate::carrier::may_name_secret;
 
 /// What another command may stand behind.
+#[rustfmt::skip]
 const WRAPPERS: &[&str] = &[
-    "sudo",
-    "exec",
-    "nohup",
-    "time",
-    "env",
-    "command",
-    "xargs",
-    "export",
-    "declare",
-    "typeset",
-    "readonly",
-    "local",
-    "then",
-    "do",
-    "else",
-    "if",
-    "while",
-    "until",
-    "!",
-    "{",
-    "set",
-    "setenv",
-    "eval",
-    "tini",
-    "dumb-init",
-    "gosu",
-    "su-exec",
-    "elif",
-    "RUN",
+    "sudo", "exec", "nohup", "time", "env", "command", "xargs", "export", "declare", "typeset", "readonly", "local",
+    "then", "do", "else", "if", "while", "until", "!", "{", "set", "setenv", "eval", "tini", "dumb-init", "gosu",
+    "su-exec", "elif", "RUN",
 ];
 
+#[rustfmt::skip]
 const SHELLS: &[&str] = &[
     "sh", "bash", "ash", "dash", "zsh", "ksh", "busybox", "su", "nsenter", "chroot",
 ];

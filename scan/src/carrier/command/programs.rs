@@ -39,6 +39,7 @@ const SEPARATE: &[(&[&str], &[&str])] = &[
 ];
 
 /// Programs whose `-p` is a password only where one logs in: it is a port or a parameter elsewhere.
+#[rustfmt::skip]
 const LOGINS: &[&str] = &[
     "docker", "podman", "nerdctl", "buildah", "skopeo", "crane", "oras", "helm", "regctl", "az", "oc", "argocd",
 ];
@@ -75,17 +76,9 @@ const ATTACHED: &[(&[&str], &str)] = &[
 ];
 
 /// Flags whose value is `user:password`.
+#[rustfmt::skip]
 const USERS: &[&str] = &[
-    "-u",
-    "--user",
-    "-U",
-    "--proxy-user",
-    "--basic-auth",
-    "--auth",
-    "-a",
-    "--credentials",
-    "--creds",
-    "--src-creds",
+    "-u", "--user", "-U", "--proxy-user", "--basic-auth", "--auth", "-a", "--credentials", "--creds", "--src-creds",
     "--dest-creds",
 ];
 const USER_PROGRAMS: &[&str] = &["curl", "http", "https", "httpie", "xh", "skopeo", "hey", "smbclient"];
@@ -122,18 +115,9 @@ pub(super) fn command(sink: &mut Sink, words: &[Word<'_>], piped: &[Word<'_>]) {
 }
 
 /// Programs that are known for the places of their arguments.
+#[rustfmt::skip]
 const PLACED: &[&str] = &[
-    "rabbitmqctl",
-    "htpasswd",
-    "mc",
-    "aws",
-    "vault",
-    "pip",
-    "npm",
-    "yarn",
-    "git",
-    "chpasswd",
-    "sudo",
+    "rabbitmqctl", "htpasswd", "mc", "aws", "vault", "pip", "npm", "yarn", "git", "chpasswd", "sudo",
 ];
 
 fn is_program(name: &str) -> bool {

@@ -16,6 +16,7 @@ pub(super) use yaml::manifest;
 const LONGEST_PARSED: usize = 1 << 20;
 
 /// What is written for people or for browsers, and hashes that stand alone.
+#[rustfmt::skip]
 const NO_CONFIG: &[&str] = &[
     ".md", ".html", ".htm", ".css", ".svg", ".crt", ".cer", ".pem", ".pub", ".csv", ".map", ".min.js",
 ];
@@ -29,17 +30,18 @@ pub(super) fn read<'a>(text: &'a str, name: Option<&str>) -> Option<Parsed<'a>> 
     if is_pgpass(name) {
         return Some(lines("pgpass", pgpass(text)));
     }
-    let (found, mentioned) = pairs::candidates(text, name);
-    if found.is_empty() && !mentioned && !holds_more(text) {
-        return None;
-    }
-    if text.len() <= LONGEST_PARSED
+    let found = pairs::find(text, name);
+    let parsed = !found.candidates.is_empty() || found.more || has_base64(text);
+    if parsed
+        && text.len() <= LONGEST_PARSED
         && let Some(parsed) = parse(text, name)
     {
         return Some(parsed);
     }
-    let members: Vec<_> = found.into_iter().map(|pair| pair.member(text)).collect();
-    let members = if members.is_empty() { commands(text) } else { members };
+    let mut members: Vec<_> = found.candidates.into_iter().map(|pair| pair.member(text)).collect();
+    if members.is_empty() && found.commands {
+        members = commands(text);
+    }
     (!members.is_empty()).then(|| lines(line_format(name, text), members))
 }
 
@@ -52,58 +54,37 @@ fn lines<'a>(format: &'static str, members: Vec<Member<'a>>) -> Parsed<'a> {
     }
 }
 
-/// Programs that take passwords without a name, in scripts that nothing else tells.
-const PROGRAMS: &[&str] = &[
-    "mysql",
-    "mariadb",
-    "curl ",
-    "sshpass",
-    "redis-cli",
-    "mongo",
-    "htpasswd",
-    "rabbitmqctl",
-    "chpasswd",
-    "kubeadm join",
-    "ldapsearch",
-    "sqlcmd",
-];
-
-/// What only a parser shows: objects of Kubernetes, keys, values without a name that says something.
-fn holds_more(text: &str) -> bool {
-    [
-        "apiVersion:",
-        "\"apiVersion\"",
-        "-----BEGIN",
-        "\"kty\"",
-        "\\\"kty\\\"",
-        "kty:",
-    ]
-    .iter()
-    .any(|part| text.contains(part))
-        || has_base64(text)
-        || PROGRAMS.iter().any(|program| text.contains(program))
-}
-
 /// How long a value must be to be looked at for what it decodes to.
 const LONG: usize = 40;
 
 /// A long run of the base64 alphabet with both cases and digits in it. A path or a digest is none.
 fn has_base64(text: &str) -> bool {
+    /// For each byte, a bit for its class; nothing ends a run.
+    const CLASSES: [u8; 256] = {
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            table[byte as usize] = match byte {
+                b'a'..=b'z' => 1,
+                b'A'..=b'Z' => 2,
+                b'0'..=b'9' => 4,
+                b'+' | b'=' => 8,
+                _ => 0,
+            };
+            byte += 1_u8;
+        }
+        table
+    };
     let (mut length, mut classes) = (0, 0_u8);
     text.bytes().any(|byte| {
-        let class = match byte {
-            b'a'..=b'z' => 1,
-            b'A'..=b'Z' => 2,
-            b'0'..=b'9' => 4,
-            b'+' | b'=' => 0,
-            _ => {
-                (length, classes) = (0, 0);
-                return false;
-            }
-        };
+        let class = CLASSES[usize::from(byte)];
+        if class == 0 {
+            (length, classes) = (0, 0);
+            return false;
+        }
         length += 1;
         classes |= class;
-        length >= LONG && classes == 7
+        length >= LONG && classes & 7 == 7
     })
 }
 
@@ -211,9 +192,6 @@ fn pgpass(text: &str) -> Vec<Member<'_>> {
 
 /// What commands of a script that has no sign of one take as passwords.
 fn commands(text: &str) -> Vec<Member<'_>> {
-    if !PROGRAMS.iter().any(|program| text.contains(program)) {
-        return Vec::new();
-    }
     super::command::script(text)
         .into_iter()
         .map(|pair| (pair.name, Node::String(pair.value)))

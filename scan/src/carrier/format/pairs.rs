@@ -6,19 +6,36 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 
 use crate::carrier::literal::{self, Value};
 use crate::carrier::name::{self, Kind};
 use crate::tree::Node;
 
-/// The parts that a name must have; a superset of what [`asked`] accepts.
-const STEMS: [&str; 14] = [
+/// The parts that a name must have, for all that [`asked`] accepts.
+#[rustfmt::skip]
+const STEMS: &[&str] = &[
     "pass", "pwd", "secret", "token", "key", "cred", "auth", "cookie", "salt", "psk", "pw", "bearer", "seed", "unseal",
 ];
 
-static STEM_SEARCH: LazyLock<Option<AhoCorasick>> =
-    LazyLock::new(|| AhoCorasickBuilder::new().ascii_case_insensitive(true).build(STEMS).ok());
+/// What only a parser shows: objects of Kubernetes, keys.
+const SIGNS: &[&str] = &["apiversion", "-----begin", "\"kty\"", "\\\"kty\\\"", "kty:"];
+
+/// Programs that take passwords without a name.
+#[rustfmt::skip]
+const PROGRAMS: &[&str] = &[
+    "mysql", "mariadb", "curl ", "sshpass", "redis-cli", "mongo", "rabbitmqctl", "kubeadm join", "ldapsearch", "sqlcmd",
+    "htpasswd", "chpasswd",
+];
+
+static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasickBuilder::new()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(STEMS.iter().chain(SIGNS).chain(PROGRAMS))
+        .ok()
+});
 
 /// The longest value that is looked at.
 const LONGEST: usize = 1024;
@@ -63,8 +80,8 @@ fn section(text: &str, at: usize) -> Option<&str> {
 /// Names and values with the line of each, from 0.
 pub(in crate::carrier) fn pairs(text: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>, usize)> {
     let (mut line, mut from) = (0, 0);
-    let (found, _) = candidates(text, "");
-    found
+    find(text, "")
+        .candidates
         .into_iter()
         .map(|pair| {
             line += memchr::memchr_iter(b'\n', &text.as_bytes()[from..pair.at]).count();
@@ -74,41 +91,50 @@ pub(in crate::carrier) fn pairs(text: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>, 
         .collect()
 }
 
-/// Everything in a text that a name may make a secret; and whether such a name stands where a value does, so that only
-/// a parser shows what belongs to it: `- name: DB_PASSWORD`.
-pub(super) fn candidates<'a>(text: &'a str, file: &str) -> (Vec<Candidate<'a>>, bool) {
-    let Some(search) = STEM_SEARCH.as_ref() else {
-        return (Vec::new(), false);
+/// What one pass over a text finds.
+#[derive(Debug, Default)]
+pub(super) struct Found<'a> {
+    /// Everything that a name may make a secret.
+    pub candidates: Vec<Candidate<'a>>,
+    /// Whether there is what only a parser shows, such as a name where a value is: `- name: DB_PASSWORD`.
+    pub more: bool,
+    /// Whether there may be commands that take a password.
+    pub commands: bool,
+}
+
+/// Looks through a text.
+pub(super) fn find<'a>(text: &'a str, file: &str) -> Found<'a> {
+    let mut found = Found::default();
+    let Some(search) = SEARCH.as_ref() else {
+        return found;
     };
-    let mut mentioned = false;
     let code = is_code(file, text);
-    let mut found = Vec::new();
     let mut line = Line::default();
     let mut past = 0;
-    for stem in search.find_iter(text) {
-        if stem.start() < past {
+    for part in search.find_iter(text) {
+        let pattern = part.pattern().as_usize();
+        found.commands |= pattern >= STEMS.len() + SIGNS.len();
+        found.more |= (STEMS.len()..STEMS.len() + SIGNS.len()).contains(&pattern);
+        if pattern >= STEMS.len() || part.start() < past {
             continue;
         }
-        let (start, end) = name_around(text.as_bytes(), stem.start(), stem.end());
+        let (start, end) = name_around(text.as_bytes(), part.start(), part.end());
         past = end;
         line.advance(text, start);
         if let Some((pair, end)) = candidate(text, start, end, &line, code) {
             past = end;
-            found.push(pair);
-        } else {
-            mentioned = mentioned || is_mention(text, start, end);
+            found.candidates.push(pair);
+        } else if !found.more {
+            found.more = is_mention(text, start, end);
         }
     }
-    (found, mentioned)
+    found
 }
 
 /// Whether a name is the value of something that may be called `name`.
 fn is_mention(text: &str, start: usize, end: usize) -> bool {
-    let before = text.as_bytes()[..start]
-        .iter()
-        .rev()
-        .take(4)
-        .find(|byte| !matches!(byte, b' ' | b'"' | b'\''));
+    let before = text.as_bytes()[..start].iter().rev().take(4);
+    let before = before.copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\''));
     matches!(before, Some(b':' | b'>' | b'=')) && text.get(start..end).is_some_and(|name| name::judge(name).is_some())
 }
 
@@ -184,10 +210,22 @@ const KEYS: [&str; 6] = ["privatekey", "presharedkey", "wireguard", "unseal", "s
 fn asked(name: &str) -> Option<Kind> {
     let judged = |name| name::judge(name).map(|asked| asked.kind);
     let last = || name.rsplit_once('.').and_then(|(_, last)| judged(last));
-    judged(name).or_else(last).or_else(|| {
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        let plain = plain.to_ascii_lowercase();
-        KEYS.iter().any(|key| plain.contains(key)).then_some(Kind::Signing)
+    judged(name)
+        .or_else(last)
+        .or_else(|| KEYS.iter().any(|key| contains_word(name, key)).then_some(Kind::Signing))
+}
+
+/// Whether a name has a word in it, written in any way: `private_key`, `PrivateKey`.
+fn contains_word(name: &str, word: &str) -> bool {
+    let letters = |from: usize| {
+        name.as_bytes()[from..]
+            .iter()
+            .filter(|byte| byte.is_ascii_alphanumeric())
+    };
+    (0..name.len()).any(|from| {
+        let mut there = letters(from);
+        word.bytes()
+            .all(|byte| there.next().is_some_and(|other| other.eq_ignore_ascii_case(&byte)))
     })
 }
 
@@ -321,37 +359,11 @@ fn quoted(text: &str, quote: char) -> Cow<'_, str> {
 }
 
 /// Files whose values without quotes are names of other things.
+#[rustfmt::skip]
 const CODE: &[&str] = &[
-    ".py",
-    ".js",
-    ".ts",
-    ".mjs",
-    ".cjs",
-    ".lua",
-    ".rb",
-    ".go",
-    ".java",
-    ".groovy",
-    ".php",
-    ".pl",
-    ".rego",
-    ".cel",
-    ".sql",
-    ".ps1",
-    ".rs",
-    ".c",
-    ".cs",
-    ".jsx",
-    ".tsx",
-    ".star",
-    ".jsonnet",
-    ".libsonnet",
-    ".sh",
-    ".bash",
-    ".hcl",
-    ".tf",
-    ".txt",
-    ".tpl",
+    ".py", ".js", ".ts", ".mjs", ".cjs", ".lua", ".rb", ".go", ".java", ".groovy", ".php", ".pl", ".rego", ".cel",
+    ".sql", ".ps1", ".rs", ".c", ".cs", ".jsx", ".tsx", ".star", ".jsonnet", ".libsonnet", ".sh", ".bash", ".hcl",
+    ".tf", ".txt", ".tpl",
 ];
 
 fn is_code(file: &str, text: &str) -> bool {
