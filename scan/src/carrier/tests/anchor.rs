@@ -426,7 +426,7 @@ fn many_anchors_are_bounded() {
             let text = unit.repeat(50_000 / unit.len());
             let took = super::timed(|| hits(&text).len());
             assert!(
-                took < Duration::from_secs(60),
+                took < Duration::from_mins(1),
                 "{:?} with {filler:?} took {took:?}",
                 anchor.literal
             );

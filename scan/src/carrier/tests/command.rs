@@ -183,10 +183,10 @@ fn scripts_without_a_literal_are_left_alone(#[case] text: &str) {
 fn what_never_ends_is_read_in_linear_time(#[case] unit: &str) {
     let text = unit.repeat(100_000 / unit.len());
     let took = super::timed(|| script(&text).len());
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
     let items: Vec<&str> = vec![unit; 5_000];
     let took = super::timed(|| arguments(&items).len());
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }
 
 proptest::proptest! {

@@ -327,7 +327,7 @@ fn a_document_that_grows_is_refused() {
     }
     text += "password: hunter2\n";
     let took = super::timed(|| assert_eq!(secrets(&text, "bomb.yaml"), ["hunter2"]));
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }
 
 #[rstest]
@@ -349,7 +349,7 @@ fn a_large_file_is_read_in_linear_time(#[case] unit: &str) {
     for name in ["a.yaml", "a.json", "a.toml", "a.xml", "a.conf", "a.py"] {
         let text = unit.repeat(60_000 / unit.len());
         let took = super::timed(|| read(&text, Some(name)).map(|parsed| parsed.documents.len()));
-        assert!(took < Duration::from_secs(60), "{name} with {unit:?} took {took:?}");
+        assert!(took < Duration::from_mins(1), "{name} with {unit:?} took {took:?}");
     }
 }
 
