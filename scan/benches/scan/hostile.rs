@@ -23,6 +23,7 @@ pub fn objects() -> Vec<(&'static str, Vec<u8>)> {
         ("3 MiB eyJ", "eyJ".repeat(LARGEST / 3)),
         ("3 MiB armour", "-----BEGIN ".repeat(LARGEST / 11)),
         ("3 MiB lines", "password=$(x)\n".repeat(LARGEST / 15)),
+        ("3 MiB assignments", "password=".repeat(LARGEST / 9)),
         ("gzip bomb", BASE64_STANDARD.encode(gzip(&vec![b'a'; 1 << 30]))),
         ("nested 20 times", nested(20)),
     ];

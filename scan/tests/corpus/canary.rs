@@ -38,14 +38,14 @@ fn a_key_of_a_map_that_is_a_credential_is_not_shown() {
     assert!(shown.is_empty(), "shown: {shown:#?}");
 }
 
-/// The first of each rule.
+/// The first ones of each rule.
 fn few(all: Vec<Positive>) -> Vec<Positive> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     all.into_iter()
-        .filter(|(id, ..)| {
+        .filter(|(id, _, text, _)| {
             let count = seen.entry(id).or_default();
             *count += 1;
-            *count <= 2
+            *count == 1 || text.len() < 500 && *count == 2
         })
         .collect()
 }
@@ -81,8 +81,9 @@ fn no_text_is_shown_by_an_error() {
             let Err(error) = scanner.scan_json(broken.as_bytes(), NOW) else {
                 continue;
             };
-            let shown: HashSet<String> = windows(&format!("{error} {error:?}")).collect();
-            assert!(!windows(&text).any(|part| shown.contains(&part)), "{id}");
+            let shown = format!("{error} {error:?}");
+            let shown: HashSet<&[u8]> = windows(&shown).collect();
+            assert!(!windows(&text).any(|part| shown.contains(part)), "{id}");
         }
     }
 }
@@ -110,24 +111,21 @@ fn leaks(text: &str, name: Option<&str>, findings: &[Finding]) -> bool {
     if findings.is_empty() {
         return false;
     }
-    let told: HashSet<String> = windows(&TOLD).chain(windows(name.unwrap_or_default())).collect();
-    let parts: HashSet<String> = windows(text).filter(|part| !told.contains(part)).collect();
-    windows(&shown(findings)).any(|part| parts.contains(&part))
+    let shown = shown(findings);
+    let name = name.unwrap_or_default();
+    let told: HashSet<&[u8]> = windows(&TOLD).chain(windows(name)).collect();
+    let shown: HashSet<&[u8]> = windows(&shown).filter(|part| !told.contains(part)).collect();
+    windows(text).any(|part| shown.contains(part))
 }
 
-/// The parts of a text of more characters than may be shown. Words in small letters stand in messages anyway.
-fn windows(text: &str) -> impl Iterator<Item = String> {
-    let characters: Vec<char> = text.chars().collect();
-    let count = characters.len().saturating_sub(SHOWN);
-    (0..count).filter_map(move |at| {
-        let part: String = characters[at..=at + SHOWN].iter().collect();
-        let graphic = part.bytes().all(|byte| byte.is_ascii_graphic());
-        // Small letters are words; digits alone are how long something lives.
-        let telling = part
-            .bytes()
-            .any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-            && !part.bytes().all(|byte| byte.is_ascii_digit());
-        (graphic && telling).then_some(part)
+/// The parts of a text of one byte more than may be shown. Small letters are words; digits alone are how long something
+/// lives.
+fn windows(text: &str) -> impl Iterator<Item = &[u8]> {
+    text.as_bytes().windows(SHOWN + 1).filter(|part| {
+        let any = |class: fn(&u8) -> bool| part.iter().any(class);
+        part.iter().all(u8::is_ascii_graphic)
+            && (any(u8::is_ascii_uppercase) || any(u8::is_ascii_digit))
+            && !part.iter().all(u8::is_ascii_digit)
     })
 }
 

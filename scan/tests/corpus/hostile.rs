@@ -2,7 +2,7 @@
 //! not look into. A scan that does not end is ended by the harness.
 
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::Write as _;
 
 use crate::{NOW, found, scanner};
 use base64::Engine as _;
@@ -140,10 +140,11 @@ fn aliases_of_yaml_do_not_multiply() {
     let mut yaml = "a0: &a0 [password, password]\n".to_owned();
     for level in 1..40 {
         let before = level - 1;
-        let _ = writeln!(
+        writeln!(
             yaml,
             "a{level}: &a{level} [*a{before}, *a{before}, *a{before}, *a{before}]"
-        );
+        )
+        .unwrap();
     }
     found(&scanner(), &config_map(&yaml));
     scanner().scan_text(&yaml, Some("values.yaml"), NOW);

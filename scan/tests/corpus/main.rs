@@ -2,9 +2,9 @@
 //! what must not, what must never be shown, and what must come to an end.
 
 #![allow(
-    clippy::unwrap_used,
     clippy::missing_panics_doc,
-    reason = "tests want to fail at once"
+    clippy::unwrap_used,
+    reason = "what is wrong with a test ends it"
 )]
 
 mod canary;
