@@ -105,8 +105,8 @@ fn object(rng: &mut StdRng) -> Value {
         640..760 => route(rng),
         760..900 => workload(rng, "Deployment"),
         900..960 => pod(rng),
-        960..988 => config_file(rng),
-        988..996 => definition(rng),
+        960..990 => config_file(rng),
+        990..998 => definition(rng),
         _ => dashboard(rng),
     }
 }

@@ -78,6 +78,9 @@ const NEIGHBOURS: &[&str] = &[
     "defaultendpointsprotocol", "abortconnect", "service",
 ];
 
+/// The longest password or key of a connection string.
+const LONGEST: usize = 256;
+
 /// A password's or a key's pair, where others stand beside it.
 fn pair(input: &Input<'_>, at: usize, rule: &'static Rule) -> Option<Hit> {
     let before = behind(input.text, at, CONTEXT);
@@ -93,6 +96,9 @@ fn pair(input: &Input<'_>, at: usize, rule: &'static Rule) -> Option<Hit> {
         return None;
     }
     let (start, value) = value(input.text, at, delimiter)?;
+    if value.len() > LONGEST {
+        return None;
+    }
     let hit = literal_hit(rule, Tier::Named, start, value)?;
     let after = ahead(input.text, start + value.len());
     let after = after.get(..after.floor_char_boundary(CONTEXT)).unwrap_or(after);

@@ -38,7 +38,7 @@ pub(super) fn read<'a>(text: &'a str, name: Option<&str>) -> Option<Parsed<'a>> 
     {
         return Some(parsed);
     }
-    let mut members: Vec<_> = found.candidates.into_iter().map(|pair| pair.member(text)).collect();
+    let mut members = pairs::members(text, found.candidates);
     if members.is_empty() && found.commands {
         members = commands(text);
     }

@@ -4,6 +4,7 @@
 //! The stems of such names are searched for; what is around each is looked at, within its line and a bound.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
@@ -39,6 +40,10 @@ static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 
 /// The longest value that is looked at.
 const LONGEST: usize = 1024;
+/// The same, once much was looked at in vain: a row of names without values must not cost its length for each.
+const LONGEST_OF_MANY: usize = 64;
+/// How often, on average, each byte may be looked at in vain before.
+const IN_VAIN: usize = 2;
 /// The longest name.
 const LONGEST_NAME: usize = 120;
 /// How far back the section of a file is looked for.
@@ -52,29 +57,34 @@ pub(super) struct Candidate<'a> {
     at: usize,
 }
 
-impl<'a> Candidate<'a> {
-    /// A member of an object. The section of the file stands before the name.
-    pub fn member(self, text: &'a str) -> (Cow<'a, str>, Node<'a>) {
-        let name = section(text, self.at).map_or(Cow::Borrowed(self.name), |section| {
-            Cow::Owned(format!("{section}.{}", self.name))
-        });
-        (name, Node::String(self.value))
-    }
-}
-
-/// The `[section]` in which a place is.
-fn section(text: &str, at: usize) -> Option<&str> {
-    let from = text.ceil_char_boundary(at.saturating_sub(SECTION));
+/// The `[section]` in which a place is: the last one that begins between two places, or none of them.
+fn section(text: &str, after: usize, at: usize) -> Option<&str> {
+    let from = text.ceil_char_boundary(at.saturating_sub(SECTION).max(after));
     let before = text.get(from..at)?;
     let start = before
         .rfind("\n[")
         .map(|start| start + 2)
         .or_else(|| (from == 0 && before.starts_with('[')).then_some(1))?;
     let line = before[start..].lines().next()?;
-    line.trim_start_matches('[')
-        .split(']')
-        .next()
-        .filter(|section| !section.is_empty() && section.len() <= LONGEST_NAME)
+    line.trim_start_matches('[').split(']').next()
+}
+
+/// Candidates as members of an object, in their order. The section of the file stands before each name.
+pub(super) fn members<'a>(text: &'a str, candidates: Vec<Candidate<'a>>) -> Vec<(Cow<'a, str>, Node<'a>)> {
+    let (mut after, mut current) = (0, None);
+    candidates
+        .into_iter()
+        .map(|pair| {
+            // What was looked at for the one before is not looked at again.
+            current = section(text, after, pair.at).or(current);
+            after = pair.at;
+            let fits = |section: &&str| !section.is_empty() && section.len() <= LONGEST_NAME;
+            let name = current.filter(fits).map_or(Cow::Borrowed(pair.name), |section| {
+                Cow::Owned(format!("{section}.{}", pair.name))
+            });
+            (name, Node::String(pair.value))
+        })
+        .collect()
 }
 
 /// Names and values with the line of each, from 0.
@@ -111,6 +121,7 @@ pub(super) fn find<'a>(text: &'a str, file: &str) -> Found<'a> {
     let code = is_code(file, text);
     let mut line = Line::default();
     let mut past = 0;
+    let mut left = IN_VAIN * text.len() + LONGEST;
     for part in search.find_iter(text) {
         let pattern = part.pattern().as_usize();
         found.commands |= pattern >= STEMS.len() + SIGNS.len();
@@ -121,7 +132,7 @@ pub(super) fn find<'a>(text: &'a str, file: &str) -> Found<'a> {
         let (start, end) = name_around(text.as_bytes(), part.start(), part.end());
         past = end;
         line.advance(text, start);
-        if let Some((pair, end)) = candidate(text, start, end, &line, code) {
+        if let Some((pair, end)) = candidate(text, start..end, &line, code, &mut left) {
             past = end;
             found.candidates.push(pair);
         } else if !found.more {
@@ -129,6 +140,15 @@ pub(super) fn find<'a>(text: &'a str, file: &str) -> Found<'a> {
         }
     }
     found
+}
+
+/// What follows a name in its line, up to a length.
+fn after(text: &str, end: usize, longest: usize) -> &str {
+    let rest = text
+        .get(end..text.floor_char_boundary((end + longest).min(text.len())))
+        .unwrap_or_default();
+    let line = memchr::memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
+    &rest[..line]
 }
 
 /// Whether a name is the value of something that may be called `name`.
@@ -229,13 +249,20 @@ fn contains_word(name: &str, word: &str) -> bool {
     })
 }
 
-/// The pair whose name is between two places, and where its value ends.
-fn candidate<'a>(text: &'a str, start: usize, end: usize, line: &Line, code: bool) -> Option<(Candidate<'a>, usize)> {
+/// The pair whose name is between two places, and where its value ends. `left` is how much may still be looked at in
+/// vain.
+fn candidate<'a>(
+    text: &'a str,
+    Range { start, end }: Range<usize>,
+    line: &Line,
+    code: bool,
+    left: &mut usize,
+) -> Option<(Candidate<'a>, usize)> {
     if line.comment {
         return None;
     }
     let name = text.get(start..end)?;
-    let rest = text.get(end..text.floor_char_boundary((end + LONGEST).min(text.len())))?;
+    let rest = after(text, end, if *left > 0 { LONGEST } else { LONGEST_OF_MANY });
     if !rest.starts_with(['"', '\'', ']', ' ', '\t', '=', ':', '?', '+', '>', '\\']) {
         return None;
     }
@@ -244,12 +271,11 @@ fn candidate<'a>(text: &'a str, start: usize, end: usize, line: &Line, code: boo
         return None;
     }
     let kind = asked(name)?;
-    let line_end = memchr::memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
-    let rest = &rest[..line_end];
     let before = text
         .get(line.start..start)
         .filter(|before| before.len() <= LONGEST_NAME);
     let (value, quoted) = value(before, rest, kind, line.inline)?;
+    *left = left.saturating_sub(value.len());
     if value.is_empty() || (!quoted && (code || line.code || is_expression(&value))) {
         return None;
     }
