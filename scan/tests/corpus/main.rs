@@ -14,6 +14,7 @@ mod harmless;
 mod hostile;
 mod recall;
 mod structure;
+mod written;
 
 use countersign_scan::{Finding, FingerprintKey, Mitigation, Scanner, Settings, Tier, key_testing, testing};
 use rand::SeedableRng;
@@ -33,9 +34,14 @@ pub fn rng(round: u64) -> StdRng {
 
 /// Credentials that a text, or a text and its name, shows.
 pub fn positives(round: u64) -> Vec<Positive> {
+    positives_at(round, NOW)
+}
+
+/// The same, for whoever looks at them at another time.
+pub fn positives_at(round: u64, now: i64) -> Vec<Positive> {
     let mut rng = rng(round);
     let tokens = testing::positives(&mut rng);
-    let keys = key_testing::positives(&mut rng, NOW);
+    let keys = key_testing::positives(&mut rng, now);
     let mut all: Vec<Positive> = tokens.into_iter().map(named_in_full).collect();
     all.extend(keys.into_iter().map(named_at_all));
     all.extend(carried::positives(&mut rng));
@@ -49,9 +55,14 @@ pub fn doubtful(round: u64) -> Vec<(&'static str, Mitigation, String, Option<&'s
 
 /// What must be let in: the rule that it comes close to, the text and its name.
 pub fn negatives(round: u64) -> Vec<(&'static str, String, Option<&'static str>)> {
-    let mut all = key_testing::negatives(&mut rng(round), NOW);
+    negatives_at(round, NOW)
+}
+
+/// The same, for whoever looks at them at another time.
+pub fn negatives_at(round: u64, now: i64) -> Vec<(&'static str, String, Option<&'static str>)> {
+    let mut all = key_testing::negatives(&mut rng(round), now);
     all.extend(harmless::references(&mut rng(round)));
-    let broken = positives(round)
+    let broken = positives_at(round, now)
         .into_iter()
         .filter(|(id, .., name)| name.is_none() && !TEXTS.contains(id));
     all.extend(broken.flat_map(|(id, _, text, _)| harmless::broken(&text).map(|text| (id, text, None))));
