@@ -255,7 +255,7 @@ fn config_file(rng: &mut StdRng) -> Value {
 
 /// A definition of a custom resource: mostly descriptions, in words that names of secrets are made of too.
 fn definition(rng: &mut StdRng) -> Value {
-    let properties: serde_json::Map<String, Value> = (0..rng.random_range(150..500))
+    let properties: serde_json::Map<String, Value> = (0..rng.random_range(100..300))
         .map(|number| {
             let length = rng.random_range(8..40);
             (
