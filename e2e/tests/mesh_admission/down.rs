@@ -135,14 +135,24 @@ async fn a_broken_image_does_not_take_the_webhook_away() {
     })
     .await
     .unwrap();
-    let pods = release.pods().await;
-    let pods: Vec<&str> = pods.iter().map(String::as_str).collect();
-    let kill = [&["delete", "--force", "--grace-period=0"], &pods[..]].concat();
+    let killed = release.pods().await;
+    let names: Vec<&str> = killed.iter().map(String::as_str).collect();
+    let kill = [&["delete", "--force", "--grace-period=0"], &names[..]].concat();
     release.kubectl(&kill).await.unwrap();
+    // What was killed may answer for a moment more, on a connection that the API server has kept.
+    wait_for("other Pods to serve", Duration::from_secs(40), || async {
+        let ready = release.ready().await?;
+        ensure!(ready.len() >= 2, "ready: {ready:?}");
+        ensure!(!ready.iter().any(|pod| killed.contains(pod)), "ready: {ready:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
     release.until_judged().await;
     release.kubectl(&["rollout", "undo", &image]).await.unwrap();
     let status = ["rollout", "status", &image, "--timeout=60s"];
     release.kubectl(&status).await.unwrap();
+    release.until_judged().await;
 }
 
 #[tokio::test]

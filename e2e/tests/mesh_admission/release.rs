@@ -7,6 +7,9 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::chart::NAMESPACE;
 use e2e::tools::{self, Scope};
 use e2e::{Namespace, Testbed};
+use k8s_openapi::List;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -14,6 +17,8 @@ use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
 /// The webhook's Deployment, and all that is called like it.
 pub const WEBHOOK: &str = "countersign-webhook";
+/// The labels of its Pods.
+const PODS: &str = "app.kubernetes.io/component=webhook";
 pub const CONFIG_MAPS: &str = "/api/v1/{ns}/configmaps";
 pub const SECRETS: &str = "/api/v1/{ns}/secrets";
 
@@ -50,6 +55,9 @@ impl Release {
             release.install(&[]).await;
             *installed = true;
         }
+        drop(installed);
+        // A test that failed may have left the webhook away: the next one need not fail with it.
+        release.until_judged().await;
         release
     }
 
@@ -92,9 +100,20 @@ impl Release {
 
     /// The names of the webhook's Pods.
     pub async fn pods(&self) -> Vec<String> {
-        let selector = "app.kubernetes.io/component=webhook";
-        let pods = self.kubectl(&["get", "pods", "-l", selector, "-o", "name"]).await;
+        let pods = self.kubectl(&["get", "pods", "-l", PODS, "-o", "name"]).await;
         pods.unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// The names of the webhook's Pods that are ready, as [`Self::pods`] gives them.
+    pub async fn ready(&self) -> Result<Vec<String>> {
+        let pods = self.kubectl(&["get", "pods", "-l", PODS, "-o", "json"]).await?;
+        let pods: List<Pod> = serde_json::from_str(&pods)?;
+        let ready = |pod: &Pod| {
+            let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+            conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+        };
+        let ready = pods.items.iter().filter(|pod| ready(pod));
+        Ok(ready.map(|pod| format!("pod/{}", pod.name_any())).collect())
     }
 }
 
