@@ -103,7 +103,7 @@ impl Settings {
             return Ok(Self::default());
         }
         let value: serde_json::Value =
-            serde_saphyr::from_str(text).map_err(|error| SettingsError::Syntax(error.to_string()))?;
+            serde_saphyr::from_str(text).map_err(|error| SettingsError::Syntax(error.without_snippet().to_string()))?;
         let settings: Self = serde_path_to_error::deserialize(value).map_err(|error| SettingsError::Field {
             field: error.path().to_string(),
             problem: error.inner().to_string(),
