@@ -19,6 +19,7 @@ mod carrier;
 mod finding;
 mod hit;
 mod key;
+pub mod kubernetes;
 mod limits;
 mod rule;
 mod token;

@@ -18,6 +18,7 @@ const AWS_ACCESS_KEY_ID: &str = "aws-access-key-id";
 const LONGEST_KEY: usize = 320;
 
 /// What holds for a part of the object.
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context {
     /// Whether names count: not in a schema, a reference or a role.
@@ -26,6 +27,9 @@ pub(super) struct Context {
     pub values: bool,
     /// Whether this is a copy of the object, as in `last-applied-configuration`.
     pub copy: bool,
+    /// Whether this is an object that an API server keeps: nobody but it and controllers write its status, and its
+    /// metadata has the fields that it should have. That cannot be said of what stands within another object.
+    pub guarded: bool,
     /// How often this was decoded.
     pub decoded: u8,
     /// How often it was read as a file.
@@ -38,6 +42,7 @@ impl Context {
             names: true,
             values: false,
             copy: false,
+            guarded: true,
             decoded: 0,
             read: 0,
         }
@@ -45,6 +50,10 @@ impl Context {
 
     pub fn nameless(self) -> Self {
         Self { names: false, ..self }
+    }
+
+    pub fn within(self) -> Self {
+        Self { guarded: false, ..self }
     }
 
     pub fn of_values(self) -> Self {
@@ -57,6 +66,7 @@ impl Context {
 
     pub fn after_decoding(self) -> Self {
         Self {
+            guarded: false,
             decoded: self.decoded + 1,
             ..self
         }
@@ -64,6 +74,7 @@ impl Context {
 
     pub fn after_reading(self) -> Self {
         Self {
+            guarded: false,
             read: self.read + 1,
             values: false,
             ..self
@@ -172,12 +183,12 @@ impl<'s> Engine<'s> {
     }
 
     /// Takes from what may still be decoded. What is beyond the caps is reported: nobody knows what is in it.
-    pub fn spend(&mut self, bytes: usize, place: &Place<'_>, context: Context) -> bool {
-        let enough = self.left >= bytes && context.decoded < DEPTH_CAP && context.read < DEPTH_CAP;
+    pub fn spend(&mut self, value: &[u8], place: &Place<'_>, context: Context) -> bool {
+        let enough = self.left >= value.len() && context.decoded < DEPTH_CAP && context.read < DEPTH_CAP;
         if enough {
-            self.left -= bytes;
+            self.left -= value.len();
         } else {
-            self.give_up(place, context);
+            self.give_up(value, place, context);
         }
         enough
     }
@@ -187,13 +198,10 @@ impl<'s> Engine<'s> {
         self.left
     }
 
-    /// Reports that a value cannot be looked into.
-    pub fn give_up(&mut self, place: &Place<'_>, context: Context) {
+    /// Reports that a value cannot be looked into. Each value, so that an update cannot put another in its place.
+    pub fn give_up(&mut self, value: &[u8], place: &Place<'_>, context: Context) {
         let hit = Hit::new(&rules::TOO_DEEP, Tier::Proven, 0..0);
-        if !self.found.iter().any(|found| found.finding.rule == hit.rule) {
-            let location = self.location(place);
-            self.report_bytes(place, location.pointer.as_bytes(), &hit, context);
-        }
+        self.report_bytes(place, value, &hit, context);
     }
 
     fn made(&self, place: &Place<'_>, value: &[u8], hit: &Hit, context: Context) -> Found {

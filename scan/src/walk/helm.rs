@@ -34,25 +34,25 @@ impl Engine<'_> {
         let here = place.read("base64");
         let context = context.after_decoding();
         if let Some(inner) = decode::as_text(&bytes) {
-            if self.spend(inner.len(), &here, context) {
+            if self.spend(inner.as_bytes(), &here, context) {
                 self.encoded_release(&here, inner, context);
             }
             return;
         }
         match decode::gzip(&bytes, decode::STREAM_CAP.min(self.left())) {
             Inflated::Bytes(json) => self.release_json(&here.read("gzip"), &json, context.after_decoding()),
-            Inflated::TooLarge => self.give_up(&here, context),
+            Inflated::TooLarge => self.give_up(&bytes, &here, context),
             Inflated::Broken => {}
         }
     }
 
     fn release_json(&mut self, place: &Place<'_>, json: &[u8], context: Context) {
-        if !self.spend(json.len(), place, context) {
+        if !self.spend(json, place, context) {
             return;
         }
         let Ok(release) = serde_json::from_slice::<Node<'_>>(json) else {
             // Nobody knows what is in it.
-            return self.give_up(place, context);
+            return self.give_up(json, place, context);
         };
         let place = place.read("json");
         if let Some(config) = release.get("config") {

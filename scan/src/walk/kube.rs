@@ -9,11 +9,10 @@ use super::{helm, rules, text};
 use crate::carrier;
 use crate::finding::{Lifetime, Mitigation, Tier};
 use crate::hit::Hit;
+use crate::kubernetes::{DEFAULT_TOKEN_SECONDS, TOKEN_LIFE_ANNOTATIONS};
 use crate::rule::Rule;
 use crate::tree::Node;
 
-/// The life that Kubernetes' own admission gives to mounted tokens. The API server takes it for an hour.
-const DEFAULT_TOKEN_LIFE: i64 = 3607;
 /// The type of Secrets that let nodes join.
 const BOOTSTRAP_TYPE: &str = "bootstrap.kubernetes.io/token";
 /// Annotations that hold the object itself as it was applied.
@@ -21,11 +20,6 @@ const COPIES: &[&str] = &[
     "kubectl.kubernetes.io/last-applied-configuration",
     "kapp.k14s.io/original",
     "banzaicloud.com/last-applied",
-];
-/// Annotations that set how long the token of a workload lives.
-const TOKEN_LIVES: &[&str] = &[
-    "eks.amazonaws.com/token-expiration",
-    "azure.workload.identity/service-account-token-expiration",
 ];
 /// Kinds in which a name like `password` is a name in a schema, a role or a reference, and never that of a value.
 const NAMELESS: &[&str] = &[
@@ -66,11 +60,13 @@ impl Engine<'_> {
             context
         };
         self.structure(place, node, kind, context);
+        let (guarded, context) = (context.guarded, context.within());
         for (key, value) in node.members() {
             let here = place.key(key);
             match (kind, key.as_ref()) {
-                (_, "metadata") => self.metadata(&here, value, context),
-                (_, "status" | "kind" | "apiVersion") => {}
+                (_, "metadata") => self.metadata(&here, value, guarded, context),
+                (_, "status") if guarded => {}
+                (_, "kind" | "apiVersion") => {}
                 ("Secret", "data" | "stringData") => self.secret_data(&here, node, key, value, context),
                 ("ConfigMap", "data") if helm::is_release(node) => self.release(&here, value, context),
                 ("ConfigMap", "binaryData") => self.binary_data(&here, value, context),
@@ -80,14 +76,23 @@ impl Engine<'_> {
         }
     }
 
-    fn metadata(&mut self, place: &Place<'_>, metadata: &Node<'_>, context: Context) {
-        if let Some(labels) = metadata.get("labels") {
-            self.node(&place.key("labels"), labels, None, context.nameless());
-        }
-        let place = place.key("annotations");
-        for (key, value) in metadata.get("annotations").map_or(&[][..], Node::members) {
+    fn metadata(&mut self, place: &Place<'_>, metadata: &Node<'_>, guarded: bool, context: Context) {
+        for (key, value) in metadata.members() {
             let here = place.key(key);
-            if TOKEN_LIVES.contains(&key.as_ref()) {
+            match key.as_ref() {
+                "labels" => self.node(&here, value, None, context.nameless()),
+                "annotations" => self.annotations(&here, value, context),
+                // Names, times and counts, as the API server made sure.
+                _ if guarded => {}
+                _ => self.node(&here, value, Some(key), context),
+            }
+        }
+    }
+
+    fn annotations(&mut self, place: &Place<'_>, annotations: &Node<'_>, context: Context) {
+        for (key, value) in annotations.members() {
+            let here = place.key(key);
+            if TOKEN_LIFE_ANNOTATIONS.contains(&key.as_ref()) {
                 let seconds = value.as_str().and_then(|text| text.parse().ok()).or(value.as_i64());
                 self.limited(
                     &here,
@@ -206,7 +211,7 @@ impl Engine<'_> {
 
     /// Reports a life that is longer than its limit.
     fn limited(&mut self, place: &Place<'_>, rule: &'static Rule, seconds: Option<i64>, limit: i64, context: Context) {
-        let Some(seconds) = seconds.filter(|seconds| *seconds > limit && *seconds != DEFAULT_TOKEN_LIFE) else {
+        let Some(seconds) = seconds.filter(|seconds| *seconds > limit && *seconds != DEFAULT_TOKEN_SECONDS) else {
             return;
         };
         let hit = Hit::new(rule, Tier::Proven, 0..0).living(Lifetime::Seconds(seconds));

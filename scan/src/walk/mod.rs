@@ -87,7 +87,7 @@ impl Scanner {
     /// Scans a text that is no object: a file that cannot be parsed, such as a template. `name` is the file's name.
     pub fn scan_text(&self, text: &str, name: Option<&str>, now: i64) -> Vec<Finding> {
         let mut engine = Engine::new(self, now);
-        engine.file(&Place::root(), name, text, Context::top());
+        engine.text(&Place::root(), name, text, Context::top());
         engine.finish()
     }
 

@@ -38,10 +38,11 @@ const SHORTEST_KEY: usize = 20;
 impl Engine<'_> {
     /// A document: an object of Kubernetes, a list of such, or anything else.
     pub fn document(&mut self, place: &Place<'_>, node: &Node<'_>, context: Context) {
-        match node {
-            Node::Array(items) if items.iter().all(|item| item.get("kind").is_some()) => {
+        match (node, kind(node)) {
+            (Node::Array(items), _) if items.iter().all(|item| item.get("kind").is_some()) => {
                 self.documents(place, items, context);
             }
+            (_, Some(kind)) => self.kubernetes(place, node, kind, context),
             _ => self.node(place, node, None, context),
         }
     }
@@ -59,7 +60,7 @@ impl Engine<'_> {
             Node::Array(items) => self.array(place, items, name, context),
             Node::Object(members) => match kind(node) {
                 // Some kinds carry whole objects of others.
-                Some(kind) => self.kubernetes(place, node, kind, context),
+                Some(kind) => self.kubernetes(place, node, kind, context.within()),
                 None => self.object(place, node, members, name, context),
             },
             Node::Number(Number::Integer(number)) => {
@@ -72,15 +73,19 @@ impl Engine<'_> {
     }
 
     fn array(&mut self, place: &Place<'_>, items: &[Node<'_>], name: Option<&str>, context: Context) {
-        for (index, item) in items.iter().enumerate() {
-            self.node(&place.index(index), item, name, context);
-        }
+        self.items(place, items, name, context);
         let strings: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
         let flag = |item: &&str| item.starts_with('-') || item.contains('=') || item.contains(" -");
         if context.names && strings.len() == items.len() && strings.iter().any(flag) {
             for pair in carrier::arguments(&strings) {
                 self.text(&place.index(pair.index), Some(&pair.name), &pair.value, context);
             }
+        }
+    }
+
+    fn items(&mut self, place: &Place<'_>, items: &[Node<'_>], name: Option<&str>, context: Context) {
+        for (index, item) in items.iter().enumerate() {
+            self.node(&place.index(index), item, name, context);
         }
     }
 
@@ -113,10 +118,8 @@ impl Engine<'_> {
                 (field, _) if judged.contains(&Some(field)) => {}
                 ("serviceAccountToken", Node::Object(_)) => self.projected_token(&here, value, context),
                 ("tokenRequests", Node::Array(items)) => self.token_requests(&here, items, context),
-                ("args", Node::Array(_)) if member(members, "command").is_some() => {
-                    // Judged together with the command, below; here for what stands in single items.
-                    self.array(&here, value.items(), inherited, context);
-                }
+                // Here for what stands in single items. A flag and its value may be in two of them: below.
+                ("command" | "args", Node::Array(items)) => self.items(&here, items, inherited, context),
                 _ => self.node(&here, value, inherited.or(Some(key)), context),
             }
         }

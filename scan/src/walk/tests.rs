@@ -209,6 +209,42 @@ fn what_is_nested_too_deep_is_refused() {
 }
 
 #[test]
+fn an_update_cannot_put_another_value_where_none_can_be_looked_into() {
+    let scanner = scanner(Settings::default());
+    let with = |inner: &[&str]| {
+        let dolls = inner.iter().map(|text| {
+            let doll = (0..10).fold((*text).to_owned(), |text, _| STANDARD.encode(text));
+            (format!("doll-{}", &text[..3]), json!(doll))
+        });
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "data": Value::Object(dolls.collect())}).to_string()
+    };
+    let new = |old: &[&str], new: &[&str]| {
+        let (old, new) = (with(old), with(new));
+        let (old, new) = (read_json(old.as_bytes()).unwrap(), read_json(new.as_bytes()).unwrap());
+        scanner.scan_update(&old, &new, NOW).len()
+    };
+    assert_eq!(new(&["one and nothing else"], &["one and nothing else"]), 0);
+    assert_eq!(new(&["one and nothing else"], &["one and another one"]), 1);
+    let second = ["one and nothing else", "two and nothing else"];
+    assert_eq!(new(&second[..1], &second), 1);
+}
+
+#[test]
+fn a_flag_and_its_value_are_found_once_wherever_the_list_is() {
+    for object in [
+        json!({"name": "a", "command": ["run", "--password", "opensesame"]}),
+        json!({"name": "a", "command": ["run"], "args": ["--password", "opensesame"]}),
+        json!({"name": "a", "command": ["run", "--password"], "args": ["opensesame"]}),
+        json!({"name": "a", "args": ["--password", "opensesame", 1]}),
+        json!({"name": "a", "extraArgs": ["--password", "opensesame"]}),
+    ] {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [object]}});
+        let found = found(&pod);
+        assert_eq!(found.len(), 1, "{pod}: {found:?}");
+    }
+}
+
+#[test]
 fn what_is_no_json_is_an_error_that_shows_nothing_of_it() {
     let error = scanner(Settings::default())
         .scan_json(b"{\"a\":\n hunter2}", NOW)
@@ -223,6 +259,28 @@ fn objects_within_objects_are_judged_by_their_kind() {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token"});
     let work = json!({"apiVersion": "work.example/v1", "kind": "Work", "spec": {"manifests": [secret]}});
     assert_eq!(found(&work), ["/spec/manifests/0/type: service-account-token-secret"]);
+}
+
+#[test]
+fn only_the_object_of_the_api_server_has_a_status_that_need_not_be_judged() {
+    let with = |field: &str| {
+        let mut object = json!({"apiVersion": "example.com/v1", "kind": "Database", "metadata": {"name": "a"}});
+        object[field] = json!({"adminPassword": "opensesame"});
+        object
+    };
+    assert_eq!(found(&with("status")), Vec::<String>::new());
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [with("status")]});
+    assert_eq!(found(&list), Vec::<String>::new());
+    for (field, pointer) in [
+        ("status", "/spec/template/status/adminPassword"),
+        ("metadata", "/spec/template/metadata/adminPassword"),
+    ] {
+        let work = json!({"apiVersion": "work.example/v1", "kind": "Work", "spec": {"template": with(field)}});
+        assert_eq!(found(&work), [format!("{pointer}: literal-password")]);
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"object": with(field).to_string()}});
+        let expected = format!("/data/object → json → {field}.adminPassword: literal-password");
+        assert_eq!(found(&map), [expected]);
+    }
 }
 
 #[test]

@@ -48,11 +48,6 @@ impl Engine<'_> {
         }
     }
 
-    /// A file: a text that is read by its name even if nothing else says what it is.
-    pub fn file(&mut self, place: &Place<'_>, name: Option<&str>, text: &str, context: Context) {
-        self.text(place, name, text, context);
-    }
-
     /// A text in which nothing stands out: what the whole of it is, what its name makes of it, and whether it looks random.
     pub fn alone(&mut self, place: &Place<'_>, name: Option<&str>, text: &str, context: Context) {
         let input = self.input(text, name);
@@ -81,7 +76,7 @@ impl Engine<'_> {
         }
         if text.contains('%')
             && let Some(plain) = decode::percent(text)
-            && self.spend(plain.len(), place, context)
+            && self.spend(plain.as_bytes(), place, context)
         {
             self.text(&place.read("percent"), name, &plain, context.after_decoding());
         }
@@ -93,7 +88,7 @@ impl Engine<'_> {
             }
         } else if may_be_file(name, text)
             && let Some(parsed) = carrier::read(text, name)
-            && self.spend(text.len(), place, context)
+            && self.spend(text.as_bytes(), place, context)
         {
             let file = place.read(parsed.format);
             match parsed.documents.as_slice() {
@@ -113,7 +108,7 @@ impl Engine<'_> {
         let Ok(node) = serde_json::from_str::<Node<'_>>(plain) else {
             return false;
         };
-        if self.spend(plain.len(), place, context) {
+        if self.spend(plain.as_bytes(), place, context) {
             self.document(&place.read("json"), &node, context.after_reading());
         }
         true
@@ -124,11 +119,11 @@ impl Engine<'_> {
         if decode::is_gzip(bytes) {
             match decode::gzip(bytes, decode::STREAM_CAP.min(self.left())) {
                 Inflated::Bytes(plain) => self.bytes(&place.read("gzip"), name, &plain, context.after_decoding()),
-                Inflated::TooLarge => self.give_up(place, context),
+                Inflated::TooLarge => self.give_up(bytes, place, context),
                 Inflated::Broken => {}
             }
         } else if let Some(text) = decode::as_text(bytes) {
-            if self.spend(bytes.len(), place, context) {
+            if self.spend(bytes, place, context) {
                 self.text(place, name, text, context);
             }
         } else if let Some(hit) = key::in_bytes(bytes, &self.input("", name)) {

@@ -1,6 +1,7 @@
 //! Who writes: whether an object is a controller's own, or the copy of one that was judged.
 
 use countersign_scan::Node;
+use countersign_scan::kubernetes::{CONTROLLER_MANAGER, WORKLOAD_CONTROLLERS};
 use wildmatch::WildMatch;
 
 use crate::review::{Request, User};
@@ -28,20 +29,7 @@ impl Exemption {
     }
 }
 
-/// Controllers of Kubernetes that make objects from templates, when each has a service account of its own.
-const WORKLOAD_CONTROLLERS: &[&str] = &[
-    "replicaset-controller",
-    "deployment-controller",
-    "statefulset-controller",
-    "daemon-set-controller",
-    "job-controller",
-    "cronjob-controller",
-    "replication-controller",
-];
-/// And when they share the one of their process.
-const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
-
-/// What they make: resources by group.
+/// What the controllers of workloads make: resources by group.
 const COPIES: &[(&str, &str)] = &[
     ("", "pods"),
     ("", "replicationcontrollers"),

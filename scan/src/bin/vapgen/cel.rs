@@ -1,18 +1,8 @@
 //! Expressions in CEL, as the API server's admission policies know it from Kubernetes 1.33.
 
-/// What the API server gives to Pods by default, and Pods that were refused for it could not run.
-const DEFAULT_SECONDS: u32 = 3607;
-
-/// The controllers of workloads. What they write is a copy of a template that was judged when it was written.
-const COPIERS: [&str; 7] = [
-    "cronjob-controller",
-    "daemon-set-controller",
-    "deployment-controller",
-    "job-controller",
-    "replicaset-controller",
-    "replication-controller",
-    "statefulset-controller",
-];
+use countersign_scan::kubernetes::{
+    CONTROLLER_MANAGER, DEFAULT_TOKEN_SECONDS, TOKEN_LIFE_ANNOTATIONS, WORKLOAD_CONTROLLERS,
+};
 
 /// A text as a literal.
 pub fn quoted(text: &str) -> String {
@@ -21,17 +11,18 @@ pub fn quoted(text: &str) -> String {
 
 /// Whether `seconds` is a longer life of a service-account token than may be.
 pub fn too_long(seconds: &str) -> String {
-    format!("{seconds} > variables.limit && {seconds} != {DEFAULT_SECONDS}")
+    format!("{seconds} > variables.limit && {seconds} != {DEFAULT_TOKEN_SECONDS}")
 }
 
-/// False for copies of a template by a controller of Kubernetes, with or without accounts of their own.
+/// False for copies of a template by a controller of Kubernetes, with or without accounts of their own: the template was
+/// judged when it was written.
 pub fn not_a_copy() -> String {
-    let accounts: Vec<String> = COPIERS
+    let accounts: Vec<String> = WORKLOAD_CONTROLLERS
         .iter()
         .map(|name| format!("'system:serviceaccount:kube-system:{name}'"))
         .collect();
     format!(
-        "!(request.userInfo.username in [{}, 'system:kube-controller-manager'] && \
+        "!(request.userInfo.username in [{}, '{CONTROLLER_MANAGER}'] && \
          object.metadata.?ownerReferences.orValue([]).exists(owner, owner.?controller.orValue(false)))",
         accounts.join(", ")
     )
@@ -89,9 +80,10 @@ pub fn long_annotations() -> String {
         "({value}.matches('^[0-9]{{10,}}$') || ({value}.matches('^[0-9]+$') && int({value}) > variables.limit))"
     );
     let kept = format!("(name in variables.annotationsBefore && variables.annotationsBefore[name] == {value})");
+    let names: Vec<String> = TOKEN_LIFE_ANNOTATIONS.iter().map(|name| quoted(name)).collect();
     format!(
-        "['eks.amazonaws.com/token-expiration', 'azure.workload.identity/service-account-token-expiration']\
-         .filter(name, name in variables.annotations && {long} && !{kept})"
+        "[{}].filter(name, name in variables.annotations && {long} && !{kept})",
+        names.join(", ")
     )
 }
 
