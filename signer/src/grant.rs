@@ -30,7 +30,7 @@ pub struct Grant {
     pub dns_names: Vec<String>,
     /// What for.
     pub usages: Usages,
-    /// How long the certificate lives.
+    /// How long the certificate lives, from its beginning, which is a little before it is made.
     pub lifetime: SignedDuration,
     /// When it is to be renewed, as a part of its life in hundredths.
     pub renew_after_percent: u8,

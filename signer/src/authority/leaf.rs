@@ -59,10 +59,10 @@ pub(super) fn sign(
     serial: Serial,
     now: Timestamp,
 ) -> Result<Certificate, SignError> {
+    // A lifetime counts from the certificate's beginning: so do the API server and peers, who refuse what lives too long.
     let not_before = (now - SKEW).max(authority.begins);
-    let not_after = (now + grant.lifetime).min(authority.ends);
-    // The API server and peers count from the certificate's beginning.
-    if now < authority.begins || not_after.duration_since(now) < SHORTEST.min(grant.lifetime) {
+    let not_after = (not_before + grant.lifetime).min(authority.ends);
+    if now < authority.begins || not_after.duration_since(not_before) < SHORTEST.min(grant.lifetime) {
         return Err(SignError::Ending(authority.ends));
     }
     let params = params(grant, serial, not_before, not_after)?;

@@ -14,8 +14,9 @@ use crate::key::PublicKey;
 
 pub use leaf::{Certificate, Serial};
 
-/// How far the clock of a peer may be behind: certificates begin this much before they are made.
-pub const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+/// How far the clock of a peer may be behind: certificates begin this much before they are made. The API server takes no
+/// certificate for a Pod that begins five minutes or more before or after its own time; this leaves its clock room too.
+pub const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
 
 /// Why a certificate is not made.
 #[derive(Debug, thiserror::Error)]

@@ -49,8 +49,10 @@ fn the_certificate_is_what_the_grant_says() {
     let serial = Serial::new([0xff; 16]);
     let made = authority.sign(&grant(), &key(), serial, now()).unwrap();
     assert_eq!(made.chain.len(), 2);
-    assert_eq!(made.not_after, now() + SignedDuration::from_hours(24));
-    assert_eq!(made.refresh_at, now() + SignedDuration::from_hours(12));
+    assert_eq!(made.not_before, now() - SKEW);
+    assert_eq!(made.not_after, made.not_before + SignedDuration::from_hours(24));
+    assert!(made.refresh_at > made.not_before + SignedDuration::from_hours(11));
+    assert!(made.refresh_at <= made.not_before + SignedDuration::from_mins(12 * 60 + 2));
     let (_, leaf) = X509Certificate::from_der(&made.chain[0]).unwrap();
     let (_, issuer) = X509Certificate::from_der(&made.chain[1]).unwrap();
     leaf.verify_signature(Some(issuer.public_key())).unwrap();
