@@ -3,6 +3,9 @@
 use countersign_identity::SpiffeId;
 use jiff::SignedDuration;
 
+use crate::key::{KeyType, PublicKey};
+use crate::refusal::{Reason, Refusal};
+
 /// The shortest life of a certificate: the API server takes none that is shorter for a Pod.
 pub const SHORTEST: SignedDuration = SignedDuration::from_hours(1);
 
@@ -26,6 +29,8 @@ pub struct Grant {
     pub service_identity: Option<String>,
     /// Who it is: the one URI in the certificate.
     pub spiffe_id: SpiffeId,
+    /// The kind of key that the certificate is for; any kind, if nothing says which.
+    pub key_type: Option<KeyType>,
     /// Further names, as a DNS client would know it.
     pub dns_names: Vec<String>,
     /// What for.
@@ -34,4 +39,26 @@ pub struct Grant {
     pub lifetime: SignedDuration,
     /// When it is to be renewed, as a part of its life in hundredths.
     pub renew_after_percent: u8,
+}
+
+impl Grant {
+    /// Whether the certificate may be for a key.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another kind. The message names the one to use.
+    pub fn admits(&self, key: &PublicKey) -> Result<(), Refusal> {
+        let has = key.key_type();
+        match self.key_type {
+            Some(wanted) if wanted != has => Err(Refusal::new(
+                Reason::UnsupportedKeyType,
+                format!(
+                    "the key is {}; this workload's certificates are for {}: use that",
+                    has.name(),
+                    wanted.name()
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_ASN1, UnparsedPublicKey};
+use countersign_crds::service_identity::KeyAlgorithm;
 use rcgen::{PublicKeyData, SignatureAlgorithm, SubjectPublicKeyInfo};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer as _;
@@ -39,6 +40,19 @@ impl KeyType {
             Self::Ed25519 => "ED25519",
             Self::Rsa3072 => "RSA3072",
             Self::Rsa4096 => "RSA4096",
+        }
+    }
+}
+
+impl From<KeyAlgorithm> for KeyType {
+    fn from(algorithm: KeyAlgorithm) -> Self {
+        match algorithm {
+            KeyAlgorithm::EcdsaP256 => Self::EcdsaP256,
+            KeyAlgorithm::EcdsaP384 => Self::EcdsaP384,
+            KeyAlgorithm::EcdsaP521 => Self::EcdsaP521,
+            KeyAlgorithm::Ed25519 => Self::Ed25519,
+            KeyAlgorithm::Rsa3072 => Self::Rsa3072,
+            KeyAlgorithm::Rsa4096 => Self::Rsa4096,
         }
     }
 }

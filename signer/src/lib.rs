@@ -14,5 +14,7 @@
 
 pub mod authority;
 pub mod grant;
+pub mod identities;
 pub mod issue;
 pub mod key;
+pub mod refusal;
