@@ -17,4 +17,7 @@ pub mod grant;
 pub mod identities;
 pub mod issue;
 pub mod key;
+pub mod pem;
+pub mod pod_certificate;
 pub mod refusal;
+mod requests;

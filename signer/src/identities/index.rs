@@ -199,5 +199,4 @@ pub fn delivery_name(delivery: Delivery) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -142,6 +142,11 @@ impl Issuer {
         self.metrics.count(path, Outcome::Refused);
     }
 
+    /// Counts a request that cannot be answered now, and is tried again.
+    pub fn failed(&self, path: Path) {
+        self.metrics.count(path, Outcome::Failed);
+    }
+
     fn sign(&self, grant: &Grant, key: &PublicKey, now: Timestamp) -> Result<Certificate, IssueError> {
         let authority = self.current.get().ok_or(IssueError::NoAuthority)?;
         let mut random = [0; 16];
