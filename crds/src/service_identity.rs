@@ -229,10 +229,34 @@ pub struct ServiceIdentityStatus {
     /// How many certificates have not expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live: Option<i64>,
+    /// What each replica of the signer has issued: what `delivery`, `certificate` and `live` are made of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["by"]))]
+    pub issued: Vec<IssuedStatus>,
     /// `Ready`: policies can name this identity, and it holds its service account. `Issued`: certificates are issued.
     /// `KeyAtRest`: a private key is at rest in a Secret.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+}
+
+/// What a replica of the signer has issued, as far as it has not expired.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuedStatus {
+    /// The replica's name.
+    pub by: String,
+    /// How many of its certificates have not expired.
+    pub live: i64,
+    /// The serial number of the newest one, in lower-case hexadecimal digits without colons.
+    pub serial_number: String,
+    /// Since when the newest one exists.
+    pub issued_at: Time,
+    /// Until when the newest one is valid.
+    pub not_after: Time,
+    /// The ways by which they were handed out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub delivery: Vec<Delivery>,
 }
 
 /// A certificate that was issued.

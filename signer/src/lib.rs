@@ -13,6 +13,7 @@
 //! from what the API server says of the workload.
 
 pub mod authority;
+pub mod books;
 pub mod grant;
 pub mod identities;
 pub mod issue;
@@ -21,3 +22,4 @@ pub mod pem;
 pub mod pod_certificate;
 pub mod refusal;
 mod requests;
+pub mod status;

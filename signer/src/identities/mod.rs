@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use tokio::sync::watch as channel;
 
 pub use entry::{Entry, Meta};
-pub use index::Index;
+pub use index::{Index, delivery, delivery_name};
 pub use watch::run;
 
 use crate::grant::Grant;

@@ -85,6 +85,8 @@ pub struct Record {
     pub path: Path,
     /// The serial number, in hexadecimal digits.
     pub serial: String,
+    /// When it was issued.
+    pub issued_at: Timestamp,
     /// Until when it holds.
     pub not_after: Timestamp,
 }
@@ -130,7 +132,7 @@ impl Issuer {
         match &issued {
             Ok(certificate) => {
                 self.metrics.count(path, Outcome::Issued);
-                self.record(path, request, grant, certificate);
+                self.record(path, request, grant, certificate, now);
             }
             Err(_) => self.metrics.count(path, Outcome::Failed),
         }
@@ -154,7 +156,7 @@ impl Issuer {
         Ok(authority.sign(grant, key, Serial::new(random), now)?)
     }
 
-    fn record(&self, path: Path, request: &str, grant: &Grant, certificate: &Certificate) {
+    fn record(&self, path: Path, request: &str, grant: &Grant, certificate: &Certificate, now: Timestamp) {
         let leaf = certificate.chain.first().map(Sha256::digest);
         let sha256 = leaf.map(|digest| hex(&digest)).unwrap_or_default();
         info!(
@@ -176,6 +178,7 @@ impl Issuer {
             service_account: grant.service_account.clone(),
             path,
             serial: certificate.serial.to_string(),
+            issued_at: now,
             not_after: certificate.not_after,
         });
     }
