@@ -14,6 +14,7 @@
 
 pub mod authority;
 pub mod books;
+pub mod csr;
 pub mod grant;
 pub mod identities;
 pub mod issue;
