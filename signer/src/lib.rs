@@ -23,4 +23,5 @@ pub mod pem;
 pub mod pod_certificate;
 pub mod refusal;
 mod requests;
+pub mod secret;
 pub mod status;

@@ -44,6 +44,11 @@ impl<'a> Components<'a> {
         Ok(())
     }
 
+    /// What the tool `program` says of its version.
+    pub(super) fn version(&self, program: &str) -> Result<String> {
+        shell::run(Command::new(self.tools.bin(program)?).arg("--version"))
+    }
+
     /// Waits until `check` succeeds. When `program` ends, or at the limit, the error says what was waited for and shows
     /// the end of the log.
     pub(super) async fn until<F>(

@@ -28,7 +28,9 @@ pub(super) async fn api_server(components: &Components<'_>, data: &Path) -> Resu
         "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}],
     });
     fs::write(data.join("audit-policy.yaml"), audit.to_string())?;
-    components.start("kube-apiserver", api_server_flags(&show))?;
+    let mut flags = api_server_flags(&show);
+    flags.extend(beta_certificates(&components.version("kube-apiserver")?));
+    components.start("kube-apiserver", flags)?;
     let client = client(data).await?;
     components
         .until("kube-apiserver", "it to be ready", Duration::from_mins(1), || async {
@@ -64,6 +66,17 @@ fn api_server_flags(show: &impl Fn(&str) -> String) -> Vec<String> {
         "--audit-log-mode=blocking".to_owned(),
         "--audit-log-maxsize=100000".to_owned(),
         format!("--cert-dir={}", show("pki")),
+    ]
+}
+
+/// What serves PodCertificateRequests and ClusterTrustBundles before they were there by themselves.
+fn beta_certificates(version: &str) -> Vec<String> {
+    if !version.contains("v1.36.") {
+        return Vec::new();
+    }
+    vec![
+        "--feature-gates=PodCertificateRequest=true,ClusterTrustBundle=true".to_owned(),
+        "--runtime-config=certificates.k8s.io/v1beta1=true".to_owned(),
     ]
 }
 

@@ -11,6 +11,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::identities::{Entry, Index, delivery_name};
 
+/// The reason of a condition on a Secret that was not looked at yet.
+const PENDING: &str = "SecretPending";
+
 /// How the Secret of an identity stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretState {
@@ -78,7 +81,7 @@ pub fn summarize(index: &Index, entry: &Entry, secret: Option<&SecretState>, now
         .max_by_key(|issued| (issued.issued_at.0, &issued.serial_number));
     let delivery: BTreeSet<Delivery> = live.iter().flat_map(|issued| issued.delivery.iter().copied()).collect();
     let conditions = [issued(index, entry, &delivery), key_at_rest(entry, secret)]
-        .map(|condition| settle(condition, entry.meta.generation, &old.conditions, now));
+        .map(|said| settle(said, entry.meta.generation, &old.conditions, now));
     let status = ServiceIdentityStatus {
         live: Some(live.iter().map(|issued| issued.live).sum()),
         delivery: delivery.into_iter().collect(),
@@ -160,6 +163,11 @@ fn key_at_rest(entry: &Entry, secret: Option<&SecretState>) -> Said {
             said(true, "Secret", message)
         }
         Some(SecretState::Failed { reason, message }) => said(false, reason, message.clone()),
+        None if asks_for_secret(entry) => said(
+            false,
+            PENDING,
+            "the Secret was not looked at yet".to_owned(),
+        ),
         None => said(
             false,
             "NoSecret",
@@ -168,8 +176,19 @@ fn key_at_rest(entry: &Entry, secret: Option<&SecretState>) -> Said {
     }
 }
 
+fn asks_for_secret(entry: &Entry) -> bool {
+    let identity = entry.parsed.identity.as_ref();
+    identity.is_ok_and(|identity| identity.delivery.contains(&Delivery::Secret))
+}
+
 /// A condition whose time is that of its last change of status.
 fn settle(said: Said, generation: i64, old: &[Condition], now: Timestamp) -> Condition {
+    // A replica that has just begun to lead leaves what the one before it found, until it has looked itself.
+    if said.reason == PENDING
+        && let Some(found) = old.iter().find(|old| old.type_ == said.kind)
+    {
+        return found.clone();
+    }
     let status = if said.holds { "True" } else { "False" };
     let before = old.iter().find(|old| old.type_ == said.kind && old.status == status);
     Condition {
