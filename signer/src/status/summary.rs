@@ -163,11 +163,7 @@ fn key_at_rest(entry: &Entry, secret: Option<&SecretState>) -> Said {
             said(true, "Secret", message)
         }
         Some(SecretState::Failed { reason, message }) => said(false, reason, message.clone()),
-        None if asks_for_secret(entry) => said(
-            false,
-            PENDING,
-            "the Secret was not looked at yet".to_owned(),
-        ),
+        None if asks_for_secret(entry) => said(false, PENDING, "the Secret was not looked at yet".to_owned()),
         None => said(
             false,
             "NoSecret",

@@ -120,7 +120,10 @@ fn conflicts_mistakes_and_secrets_are_said() {
 fn a_new_leader_takes_nothing_back_before_it_has_looked() {
     let spec = json!({"serviceAccountName": "api", "delivery": ["Secret"], "secretName": "tls"});
     let mut object = entry("one", &spec, &Value::Null);
-    assert_eq!(reasons(&summary(&[&object], None))[1], ("KeyAtRest", "False", "SecretPending"));
+    assert_eq!(
+        reasons(&summary(&[&object], None))[1],
+        ("KeyAtRest", "False", "SecretPending")
+    );
     let written = SecretState::Written { name: "tls".into() };
     object.status = summary(&[&object], Some(&written)).status;
     assert_eq!(reasons(&summary(&[&object], None))[1], ("KeyAtRest", "True", "Secret"));
