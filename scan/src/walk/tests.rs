@@ -250,6 +250,11 @@ fn what_is_no_json_is_an_error_that_shows_nothing_of_it() {
         .scan_json(b"{\"a\":\n hunter2}", NOW)
         .unwrap_err();
     assert_eq!(error.to_string(), "not JSON that can be read, at line 2 column 2");
+    assert!(
+        scanner(Settings::default())
+            .scan_json(b"{\"a\": \"\xff\"}", NOW)
+            .is_err()
+    );
     let deep = "[".repeat(100_000);
     assert!(scanner(Settings::default()).scan_json(deep.as_bytes(), NOW).is_err());
 }
