@@ -288,6 +288,29 @@ fn only_the_object_of_the_api_server_has_a_status_that_need_not_be_judged() {
     }
 }
 
+#[rstest]
+#[case::member("db:\n  adminPassword:\n    value: opensesame-77\n", Some("db.adminPassword.value"))]
+#[case::literal_block("db:\n  password: |\n    opensesame-77\n", Some("db.password"))]
+#[case::folded_block("db:\n  password: >-\n    opensesame-77\n", Some("db.password"))]
+#[case::next_line("password:\n  opensesame-77\n", Some("password"))]
+#[case::tag("password: !!str\n  opensesame-77\n", Some("password"))]
+#[case::flow("db: {adminPassword: {value: opensesame-77}}\n", Some("db.adminPassword.value"))]
+#[case::quoted(
+    "\"adminPassword\" :   # the old one\n  plaintext: opensesame-77\n",
+    Some("adminPassword.plaintext")
+)]
+#[case::policy("passwordPolicy:\n  minLength: 12\n", None)]
+#[case::reference("password:\n  secretRef: {name: a, key: b}\n", None)]
+#[case::empty_block("adminPassword: |\n", None)]
+fn what_a_name_stands_for_may_begin_in_the_next_line(#[case] file: &str, #[case] field: Option<&str>) {
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": file}});
+    let expected: Vec<String> = field
+        .map(|field| format!("/data/config.yaml → yaml → {field}: literal-password"))
+        .into_iter()
+        .collect();
+    assert_eq!(found(&map), expected);
+}
+
 #[test]
 fn a_crowd_of_warnings_does_not_hide_what_denies() {
     let crowd: Vec<Value> = (0..3000)
