@@ -1,0 +1,18 @@
+//! The certificate signer: it holds the key of the certificate authority, and gives short-lived X.509-SVIDs to workloads.
+//!
+//! ```text
+//!  pod_certificate  PodCertificateRequests of kubelets ─┐
+//!  csr              CertificateSigningRequests          ├─ grant ─ issue ─ authority
+//!  istio            Istio's CA API                      │  (who may have what)   (signs)
+//!  secret           Secrets, where one is asked for    ─┘
+//!  authority        the root, the intermediate, their rotation and their Secret
+//!  bundle           publishes the roots
+//! ```
+//!
+//! Of a request only the public key is taken. Every other field of a certificate comes from the `ServiceIdentity` and
+//! from what the API server says of the workload.
+
+pub mod authority;
+pub mod grant;
+pub mod issue;
+pub mod key;
