@@ -189,7 +189,7 @@ async fn the_api_server_refuses_what_no_certificate_can_be() {
         (json!({"certificate": {"usages": []}}), "usages"),
         (
             json!({"certificate": {"usages": ["ClientAuth", "ClientAuth"]}}),
-            "Duplicate",
+            "duplicate entries",
         ),
         (json!({"delivery": ["Secret"]}), "secretName goes with delivery Secret"),
         (json!({"secretName": "web-tls"}), "secretName goes with delivery Secret"),
