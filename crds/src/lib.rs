@@ -1,16 +1,23 @@
 //! The API of Countersign as its users write it: one kind per file, wire types and CEL rules, nothing else.
 //!
-//! What a policy *means* lives in `countersign-policy`; that crate's parser is the only reader of these types,
-//! save `CredentialWaiver`, which `countersign-scan` reads.
+//! What a policy *means* lives in `countersign-policy`; that crate's parser is the only reader of these types, save
+//! `CredentialWaiver`, which `countersign-scan` reads, and what is for the signer alone.
 
 pub mod api_auth_policy;
+pub mod certificate_authority;
 pub mod credential_waiver;
+pub mod federated_trust_domain;
 pub mod manifest;
 pub mod service_identity;
 pub mod token_issuer;
 
 pub use api_auth_policy::{ApiAuthPolicy, ApiAuthPolicySpec, ApiAuthPolicyStatus};
+pub use certificate_authority::{
+    CertificateAuthority, CertificateAuthoritySpec, CertificateAuthorityStatus, ROTATE_INTERMEDIATE_ANNOTATION,
+    ROTATE_ROOT_ANNOTATION,
+};
 pub use credential_waiver::{CredentialWaiver, CredentialWaiverSpec, CredentialWaiverStatus};
+pub use federated_trust_domain::{FederatedTrustDomain, FederatedTrustDomainSpec, FederatedTrustDomainStatus};
 pub use service_identity::{ServiceIdentity, ServiceIdentitySpec, ServiceIdentityStatus};
 pub use token_issuer::{TokenIssuer, TokenIssuerSpec, TokenIssuerStatus};
 

@@ -3,7 +3,9 @@
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-use crate::{ApiAuthPolicy, CredentialWaiver, ServiceIdentity, TokenIssuer};
+use crate::{
+    ApiAuthPolicy, CertificateAuthority, CredentialWaiver, FederatedTrustDomain, ServiceIdentity, TokenIssuer,
+};
 
 /// One CRD: its name, and the manifest that an API server takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +28,9 @@ pub fn manifests() -> Result<Vec<Manifest>, serde_json::Error> {
             &["Accepted", "Programmed", "Ready"][..],
             "operator",
         ),
+        (serde_json::to_value(CertificateAuthority::crd())?, &["Ready"], "signer"),
         (serde_json::to_value(CredentialWaiver::crd())?, &["Active"], "audit"),
+        (serde_json::to_value(FederatedTrustDomain::crd())?, &["Ready"], "signer"),
         (serde_json::to_value(ServiceIdentity::crd())?, &["Ready"], "operator"),
         (
             serde_json::to_value(TokenIssuer::crd())?,

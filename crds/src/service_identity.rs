@@ -1,11 +1,11 @@
-//! `ServiceIdentity`: who a workload is.
+//! `ServiceIdentity`: who a workload is, and which certificates say so.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Names a workload, so that policies can admit it. Its identity is the SPIFFE ID of its service account.
+/// Names a workload, so that policies can admit it and certificates can be issued to it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[kube(
     group = "countersign.dev",
@@ -16,13 +16,32 @@ use serde::{Deserialize, Serialize};
     category = "countersign",
     namespaced,
     status = "ServiceIdentityStatus",
-    doc = "ServiceIdentity names a workload, so that policies can admit it. Its identity is the SPIFFE ID of its service account.",
+    doc = "ServiceIdentity names a workload, so that policies can admit it and certificates (X.509-SVIDs) can be issued to it.",
     printcolumn(name = "Service Account", type_ = "string", json_path = ".spec.serviceAccountName"),
     printcolumn(name = "SPIFFE ID", type_ = "string", json_path = ".status.spiffeId"),
+    printcolumn(
+        name = "Not After",
+        type_ = "string",
+        json_path = ".status.certificate.notAfter",
+        description = "Until when the newest certificate is valid."
+    ),
+    printcolumn(
+        name = "Live",
+        type_ = "integer",
+        json_path = ".status.live",
+        description = "How many certificates have not expired."
+    ),
     printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Delivery",
+        type_ = "string",
+        json_path = ".status.delivery",
+        description = "The ways by which certificates were handed out.",
+        priority = 1
     ),
     printcolumn(
         name = "Reason",
@@ -39,23 +58,189 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("has(self.secretName) == (has(self.delivery) && 'Secret' in self.delivery)")
+        .message("secretName goes with delivery Secret: give both or neither")
+)]
 pub struct ServiceIdentitySpec {
-    /// The service account that the workload's Pods run as, in the ServiceIdentity's own namespace.
+    /// The service account that the workload's Pods run as, in the ServiceIdentity's own namespace. If several
+    /// ServiceIdentities name one service account, the oldest holds it, and the others are not ready.
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub service_account_name: String,
+    /// The path of the SPIFFE ID in the workload's certificates, within the namespace's own prefix: `/ns/<namespace>/…`.
+    /// The default is `/ns/<namespace>/sa/<service account>`, and no path may be that of another service account. A mesh
+    /// knows workloads by their service account only, so IstioCA gives the default ID whatever stands here, and policies
+    /// that a mesh enforces mean that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 6, max = 1024),
+        regex(pattern = r"^/ns/[a-z0-9][-a-z0-9]*(/[a-zA-Z0-9._-]+)+$")
+    )]
+    pub spiffe_path: Option<String>,
+    /// What the workload's certificates are like.
+    #[serde(default)]
+    pub certificate: CertificateProfile,
+    /// The ways by which the workload may get certificates. With an empty list it gets none from Countersign.
+    #[serde(default = "default_delivery")]
+    #[schemars(length(max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub delivery: Vec<Delivery>,
+    /// The Secret, in the ServiceIdentity's own namespace, that holds key and certificate. Required with delivery Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub secret_name: Option<String>,
 }
 
-/// What became of a ServiceIdentity.
+/// What a workload's certificates are like.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("duration(self.duration) >= duration('1h') && duration(self.duration) <= duration('2160h')")
+        .message("duration must be from 1h to 2160h")
+)]
+pub struct CertificateProfile {
+    /// How long a certificate is valid, such as `24h`: from `1h`, the shortest that Kubernetes grants, to `2160h`. The
+    /// signer gives less where whoever asks wants less, or where its own certificate ends sooner.
+    #[serde(default = "default_duration")]
+    #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
+    pub duration: String,
+    /// When a new certificate is to be asked for, as a part of the lifetime in percent.
+    #[serde(default = "default_renew_after_percent")]
+    #[schemars(range(min = 1, max = 95))]
+    pub renew_after_percent: i32,
+    /// The kind of key. Where the workload makes the key itself, another kind is refused.
+    #[serde(default)]
+    pub key_algorithm: KeyAlgorithm,
+    /// DNS names that the certificate carries beside the SPIFFE ID: names of the namespace's own Services, as
+    /// `<service>`, `<service>.<namespace>`, `<service>.<namespace>.svc` or `<service>.<namespace>.svc.cluster.local`.
+    /// Except in the first form, one more label may stand in front, for a Pod of a headless Service. No wildcards, no
+    /// addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub dns_names: Vec<String>,
+    /// What the certificate may be used for (RFC 5280 section 4.2.1.12).
+    #[serde(default = "default_usages")]
+    #[schemars(length(min = 1, max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub usages: Vec<Usage>,
+}
+
+impl Default for CertificateProfile {
+    fn default() -> Self {
+        Self {
+            duration: default_duration(),
+            renew_after_percent: default_renew_after_percent(),
+            key_algorithm: KeyAlgorithm::default(),
+            dns_names: Vec::new(),
+            usages: default_usages(),
+        }
+    }
+}
+
+fn default_duration() -> String {
+    "24h".to_owned()
+}
+
+fn default_renew_after_percent() -> i32 {
+    50
+}
+
+fn default_usages() -> Vec<Usage> {
+    vec![Usage::ServerAuth, Usage::ClientAuth]
+}
+
+fn default_delivery() -> Vec<Delivery> {
+    vec![Delivery::PodCertificate, Delivery::IstioCa, Delivery::WorkloadApi]
+}
+
+/// A kind of key, by the name that Kubernetes gives it (`keyType` of a `podCertificate` volume).
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyAlgorithm {
+    /// ECDSA on P-256. The default.
+    #[default]
+    #[serde(rename = "ECDSAP256")]
+    EcdsaP256,
+    /// ECDSA on P-384.
+    #[serde(rename = "ECDSAP384")]
+    EcdsaP384,
+    /// ECDSA on P-521.
+    #[serde(rename = "ECDSAP521")]
+    EcdsaP521,
+    /// Ed25519 (RFC 8410). TLS libraries in browsers and some proxies do not take it.
+    #[serde(rename = "ED25519")]
+    Ed25519,
+    /// RSA with 3072 bits.
+    #[serde(rename = "RSA3072")]
+    Rsa3072,
+    /// RSA with 4096 bits.
+    #[serde(rename = "RSA4096")]
+    Rsa4096,
+}
+
+/// What a certificate may be used for (RFC 5280 section 4.2.1.12).
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Usage {
+    /// To answer as a TLS server.
+    ServerAuth,
+    /// To call as a TLS client.
+    ClientAuth,
+}
+
+/// A way by which a workload gets its certificates.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Delivery {
+    /// A `podCertificate` volume: the kubelet makes the key, and it never leaves the Pod.
+    PodCertificate,
+    /// A CertificateSigningRequest of `certificates.k8s.io`, by a driver on the node or by hand.
+    CertificateSigningRequest,
+    /// Istio's CA API, which sidecars, gateways and ztunnel call.
+    #[serde(rename = "IstioCA")]
+    IstioCa,
+    /// The SPIFFE Workload API and Envoy's SDS, from the agent on the node.
+    #[serde(rename = "WorkloadAPI")]
+    WorkloadApi,
+    /// A Secret of type `kubernetes.io/tls`. The key is at rest in etcd: a last resort.
+    Secret,
+}
+
+/// What became of a ServiceIdentity. The operator writes `observedGeneration`, `spiffeId` and the condition `Ready`; the
+/// signer writes the rest. Neither touches what is the other's.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceIdentityStatus {
     /// The generation of the object that this status speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The SPIFFE ID that the workload's certificate carries.
+    /// The SPIFFE ID that the workload's certificates carry, but for those of IstioCA, which carry that of the service
+    /// account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spiffe_id: Option<String>,
-    /// `Ready`: policies can name this identity.
+    /// The ways by which certificates that have not expired were handed out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub delivery: Vec<Delivery>,
+    /// The newest certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateStatus>,
+    /// How many certificates have not expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<i64>,
+    /// `Ready`: policies can name this identity, and it holds its service account. `Issued`: certificates are issued.
+    /// `KeyAtRest`: a private key is at rest in a Secret.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+}
+
+/// A certificate that was issued.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateStatus {
+    /// Its serial number, in lower-case hexadecimal digits without colons.
+    pub serial_number: String,
+    /// Until when it is valid.
+    pub not_after: Time,
 }

@@ -24,6 +24,7 @@ use countersign_runtime::client::CALL_LIMIT;
 use countersign_runtime::lease::Leadership;
 
 mod error;
+mod identity;
 
 use error::{Answer, missing_namespace};
 pub use error::{WriteError, not_installed};
@@ -208,7 +209,7 @@ impl Writer {
         }
     }
 
-    /// Writes the status of one of Countersign's own objects, whole, if the object is still the one that was seen.
+    /// Writes the status of a policy or an issuer, which is the operator's alone, whole, if the object is still the one that was seen.
     pub async fn status(
         &self,
         source: Source,

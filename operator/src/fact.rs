@@ -7,7 +7,10 @@ use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerSt
 use countersign_policy::object::{Kind, POLICY_ANNOTATION, POLICY_UID_LABEL, ROLE_LABEL, Role};
 use countersign_policy::parse::{self, ParsedIdentity, ParsedIssuer, ParsedPolicy};
 use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, ObjectName, PodFacts, ServiceFacts};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::{DynamicObject, ObjectMeta};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -56,7 +59,7 @@ pub struct Observed {
 pub enum Fact {
     /// Of an `ApiAuthPolicy`.
     Policy(Meta, Box<ParsedPolicy>, Box<ApiAuthPolicyStatus>),
-    /// Of a `ServiceIdentity`.
+    /// Of a `ServiceIdentity`, with the operator's part of its status.
     Identity(Meta, Box<ParsedIdentity>, Box<ServiceIdentityStatus>),
     /// Of a `TokenIssuer`.
     Issuer(Meta, Box<ParsedIssuer>, Box<TokenIssuerStatus>),
@@ -118,11 +121,13 @@ pub fn of_object(source: Source, object: &DynamicObject) -> Option<Fact> {
             ))
         }
         Source::Identities => {
-            let parsed = parse::service_identity(name(), &data["spec"]);
+            let created = object.metadata.creation_timestamp.as_ref();
+            let created = created.map_or(Timestamp::MAX, |time| time.0);
+            let parsed = parse::service_identity(name(), &data["spec"], created);
             Some(Fact::Identity(
                 meta(&object.metadata),
                 Box::new(parsed),
-                Box::new(status(data)),
+                Box::new(own_part(&data["status"])),
             ))
         }
         Source::Issuers => {
@@ -187,6 +192,21 @@ pub fn meta(meta: &ObjectMeta) -> Meta {
 /// A status that cannot be read was not written by this operator, and is as good as none.
 pub fn status<S: DeserializeOwned + Default>(object: &Value) -> S {
     S::deserialize(&object["status"]).unwrap_or_default()
+}
+
+/// The operator's part of the status of a `ServiceIdentity`. What the signer says there changes with each certificate, and
+/// is neither looked at nor compared.
+fn own_part(status: &Value) -> ServiceIdentityStatus {
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    ServiceIdentityStatus {
+        observed_generation: status["observedGeneration"].as_i64(),
+        spiffe_id: status["spiffeId"].as_str().map(str::to_owned),
+        conditions: conditions
+            .filter(|condition| condition["type"] == "Ready")
+            .filter_map(|condition| Condition::deserialize(condition).ok())
+            .collect(),
+        ..ServiceIdentityStatus::default()
+    }
 }
 
 static NOTHING: BTreeMap<String, String> = BTreeMap::new();

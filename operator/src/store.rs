@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
+use countersign_policy::Holders;
 use countersign_policy::object::Kind;
 use countersign_policy::world::{Dependency, MapWorld, ObjectName};
 
@@ -55,6 +56,8 @@ pub struct Store {
     pub identities: BTreeMap<ObjectName, Tracked<ServiceIdentityStatus>>,
     /// The issuers.
     pub issuers: BTreeMap<String, Tracked<TokenIssuerStatus>>,
+    /// Which identity holds which service account.
+    pub holders: Holders,
     /// The objects of the mesh that Countersign wrote.
     pub owned: Owned,
     uids: HashMap<String, ObjectName>,

@@ -231,9 +231,11 @@ async fn policy_exists(tools: &Tools, place: &Place, uid: &str) -> Result<bool, 
     }
 }
 
-/// Writes the status of a `ServiceIdentity`.
+/// Writes the operator's part of the status of a `ServiceIdentity`.
 pub async fn restate_identity(tools: Tools, name: ObjectName, meta: Meta, status: ServiceIdentityStatus) -> Outcome {
-    let (restated, error) = split(restate(&tools, Source::Identities, &name, &meta.uid, &status).await);
+    let written = tools.writer.identity_status(&name, &meta.uid, &status).await;
+    let fact = |object| fact::of_object(Source::Identities, &object).map(|fact| (name.clone(), fact));
+    let (restated, error) = split(written.map(fact));
     Outcome {
         restated,
         error,

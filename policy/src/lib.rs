@@ -9,6 +9,7 @@ pub mod compile;
 pub mod conditions;
 pub mod decide;
 mod evaluate;
+pub mod holders;
 pub mod model;
 pub mod object;
 pub mod parse;
@@ -18,6 +19,7 @@ pub mod tier;
 pub mod world;
 
 pub use evaluate::{Evaluation, evaluate, resolve_policy};
+pub use holders::{Holders, holders};
 pub use object::Object;
 pub use report::Report;
 pub use world::{MapWorld, MeshSettings, ObjectName, World};

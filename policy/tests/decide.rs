@@ -42,7 +42,11 @@ fn shop(spec: &Value) -> Shop {
     let web = ObjectName::new("shop", "web");
     world.service_identities.insert(
         web.clone(),
-        parse::service_identity(web, &json!({ "serviceAccountName": "web" })),
+        parse::service_identity(
+            web,
+            &json!({ "serviceAccountName": "web" }),
+            jiff::Timestamp::UNIX_EPOCH,
+        ),
     );
     world
         .policies

@@ -58,9 +58,10 @@ fn add(world: &mut MapWorld, object: &Value, keys: &str) {
             world.pods.insert(name, PodFacts::read(meta_labels, &annotations));
         }
         "ServiceIdentity" => {
-            world
-                .service_identities
-                .insert(name.clone(), parse::service_identity(name, spec));
+            world.service_identities.insert(
+                name.clone(),
+                parse::service_identity(name, spec, jiff::Timestamp::UNIX_EPOCH),
+            );
         }
         "TokenIssuer" => {
             let mut spec = spec.clone();

@@ -5,6 +5,7 @@ use countersign_policy::resolve::Resolved;
 use countersign_policy::world::{GatewayFacts, NamespaceFacts, ServiceFacts};
 use countersign_policy::{MapWorld, MeshSettings, Object, ObjectName, evaluate, parse, resolve_policy};
 use jsonwebtoken::Algorithm;
+use k8s_openapi::jiff::Timestamp;
 use rand::RngExt as Rng;
 use serde_json::{Value, json};
 
@@ -105,9 +106,8 @@ impl Scenario {
         world.namespaces.insert(namespace.to_owned(), NamespaceFacts::default());
         for workload in WORKLOADS {
             let spec = json!({ "serviceAccountName": workload });
-            world
-                .service_identities
-                .insert(named(workload), parse::service_identity(named(workload), &spec));
+            let identity = parse::service_identity(named(workload), &spec, Timestamp::UNIX_EPOCH);
+            world.service_identities.insert(named(workload), identity);
         }
         for issuer in &place.issuers {
             let spec = json!({ "external": {

@@ -80,7 +80,15 @@ impl Engine {
         let tracked = self.store.identities.get(name)?;
         let parsed = self.store.world.service_identities.get(name)?;
         let meta = tracked.meta.clone();
-        let status = conditions::identity_status(parsed, &self.mesh, meta.generation, &tracked.status, clock::now());
+        let holder = self.store.holders.other(parsed);
+        let status = conditions::identity_status(
+            parsed,
+            holder.as_ref(),
+            &self.mesh,
+            meta.generation,
+            &tracked.status,
+            clock::now(),
+        );
         if status == tracked.status || meta.deleting {
             return None;
         }

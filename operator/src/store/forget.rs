@@ -15,11 +15,12 @@ impl Store {
         match source {
             Source::Policies => self.forget_policy(name),
             Source::Identities => {
-                self.identities.remove(name);
-                gone(
-                    self.world.service_identities.remove(name).is_some(),
-                    Dependency::ServiceIdentity(name.clone()),
-                )
+                if self.identities.remove(name).is_none() {
+                    return Vec::new();
+                }
+                let mut effects: Vec<_> = self.identity_changed(name, None).into_iter().collect();
+                effects.push(Effect::Dependency(Dependency::ServiceIdentity(name.clone())));
+                effects
             }
             Source::Issuers => {
                 self.issuers.remove(&name.name);

@@ -1,6 +1,6 @@
 //! Objects as they are now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
 use countersign_policy::parse::{ParsedIdentity, ParsedIssuer, ParsedPolicy};
@@ -121,13 +121,44 @@ impl Store {
         self.identities.insert(name.clone(), Tracked { meta, status });
         let mut effects = Vec::new();
         if news.spec {
-            self.world.service_identities.insert(name.clone(), parsed);
+            effects.extend(self.identity_changed(&name, Some(parsed)));
             effects.push(Effect::Dependency(Dependency::ServiceIdentity(name.clone())));
         }
         if news.spec || news.status {
             effects.push(Effect::Identity(name));
         }
         effects
+    }
+
+    /// Takes in what an identity says now, or that it is gone. Returns those whose service account has another holder by
+    /// that: the new holder is ready, and what the others say of it is different.
+    pub(super) fn identity_changed(&mut self, name: &ObjectName, now: Option<ParsedIdentity>) -> BTreeSet<Effect> {
+        let before = self.world.service_identities.remove(name);
+        let accounts: BTreeSet<String> = [&before, &now]
+            .into_iter()
+            .flatten()
+            .filter_map(|identity| identity.service_account.clone())
+            .collect();
+        let held: Vec<_> = accounts
+            .iter()
+            .map(|account| self.holders.of(&name.namespace, account))
+            .collect();
+        if let Some(before) = before {
+            self.holders.remove(&before);
+        }
+        if let Some(now) = now {
+            self.holders.add(&now);
+            self.world.service_identities.insert(name.clone(), now);
+        }
+        let passed_on = accounts
+            .iter()
+            .zip(held)
+            .filter(|(account, before)| self.holders.of(&name.namespace, account) != *before);
+        passed_on
+            .flat_map(|(account, _)| self.holders.claimants(&name.namespace, account))
+            .filter(|claimant| claimant != name)
+            .map(Effect::Identity)
+            .collect()
     }
 
     fn see_issuer(

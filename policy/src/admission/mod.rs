@@ -6,10 +6,12 @@
 
 mod effects;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::conditions::not_enforceable;
 use crate::evaluate::evaluate;
+use crate::holders::holders;
 use crate::parse::{self, Problem};
 use crate::resolve::{Lookup, Reason, objections};
 use crate::world::{MapWorld, MeshSettings, ObjectName, World};
@@ -98,7 +100,7 @@ impl Change<'_> {
             }
             (Kind::ApiAuthPolicy, None) => drop(made.policies.remove(&name)),
             (Kind::ServiceIdentity, Some(object)) => {
-                let parsed = parse::service_identity(name.clone(), &object["spec"]);
+                let parsed = parse::service_identity(name.clone(), &object["spec"], created(object));
                 made.service_identities.insert(name, parsed);
             }
             (Kind::ServiceIdentity, None) => drop(made.service_identities.remove(&name)),
@@ -116,9 +118,7 @@ impl Change<'_> {
 fn own(change: &Change<'_>, after: &MapWorld, settings: Settings<'_>) -> Verdict {
     let problem = match change.kind {
         Kind::ApiAuthPolicy => return policy(&change.name, after, settings),
-        Kind::ServiceIdentity => after
-            .service_identity(&change.name)
-            .and_then(|identity| identity.spiffe_id(&settings.mesh.trust_domain).err()),
+        Kind::ServiceIdentity => return identity(&change.name, after, settings),
         Kind::TokenIssuer => after
             .token_issuer(&change.name.name)
             .and_then(|issuer| issuer.issuer.as_ref().err().cloned()),
@@ -132,6 +132,30 @@ fn own(change: &Change<'_>, after: &MapWorld, settings: Settings<'_>) -> Verdict
         refusals: texts(refusals),
         warnings: texts(warnings),
     }
+}
+
+fn identity(name: &ObjectName, after: &MapWorld, settings: Settings<'_>) -> Verdict {
+    let mut verdict = Verdict::default();
+    let Some(identity) = after.service_identity(name) else {
+        return verdict;
+    };
+    let domain = &settings.mesh.trust_domain;
+    let ids = identity.spiffe_id(domain).and_then(|_| identity.svid_id(domain));
+    let problems = ids.err().unwrap_or_default();
+    verdict.refusals.extend(problems.iter().map(ToString::to_string));
+    if let Some(holder) = holders(after.service_identities.values()).other(identity) {
+        verdict.warnings.push(format!(
+            "spec.serviceAccountName: the older ServiceIdentity `{holder}` holds this service account, so that this one will \
+             not be ready and changes no certificate until that one is deleted"
+        ));
+    }
+    verdict
+}
+
+/// Since when an object exists. One that does not say is about to be made, and is the youngest.
+fn created(object: &Value) -> Timestamp {
+    let text = object["metadata"]["creationTimestamp"].as_str().unwrap_or_default();
+    text.parse().unwrap_or(Timestamp::MAX)
 }
 
 fn has_empty_key_set(issuer: &Value) -> bool {

@@ -34,7 +34,11 @@ fn shop() -> MapWorld {
             class: "nginx".to_owned(),
         },
     );
-    let identity = parse::service_identity(name("web"), &json!({"serviceAccountName": "web"}));
+    let identity = parse::service_identity(
+        name("web"),
+        &json!({"serviceAccountName": "web"}),
+        Timestamp::UNIX_EPOCH,
+    );
     world.service_identities.insert(name("web"), identity);
     let issuer = issuer("10m");
     let parsed = parse::token_issuer("corp", &issuer["spec"], &Value::Null);
@@ -307,6 +311,53 @@ fn many_broken_policies_are_counted() {
 fn the_other_kinds_are_read_too(#[case] kind: Kind, #[case] spec: Value, #[case] named: &str) {
     let verdict = judged(kind, "x", None, Some(&json!({ "spec": spec })), &shop());
     one(&verdict.refusals, &[named]);
+}
+
+#[rstest]
+#[case::path_of_another_namespace(json!({"serviceAccountName": "a", "spiffePath": "/ns/bank/a"}), "spec.spiffePath")]
+#[case::name_of_another_namespace(
+    json!({"serviceAccountName": "a", "certificate": {"dnsNames": ["a.bank.svc"]}}),
+    "spec.certificate.dnsNames[0]"
+)]
+#[case::secret_name_without_secret(json!({"serviceAccountName": "a", "secretName": "a-tls"}), "spec.secretName")]
+fn an_identity_that_would_not_be_ready_is_refused(#[case] spec: Value, #[case] field: &str) {
+    let verdict = judged(
+        Kind::ServiceIdentity,
+        "x",
+        None,
+        Some(&json!({ "spec": spec })),
+        &shop(),
+    );
+    one(&verdict.refusals, &[field]);
+    assert_eq!(verdict.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn all_that_is_wrong_with_an_identity_is_told() {
+    let object = json!({"spec": {"serviceAccountName": "a", "spiffePath": "/ns/bank/a", "secretName": "a-tls"}});
+    let verdict = judged(Kind::ServiceIdentity, "x", None, Some(&object), &shop());
+    assert_eq!(verdict.refusals.len(), 2, "{verdict:?}");
+}
+
+#[test]
+fn a_service_account_that_another_holds_is_warned_of() {
+    let object = |created: Option<&str>, account: &str| json!({"metadata": {"creationTimestamp": created}, "spec": {"serviceAccountName": account}});
+    let judged = |old: Option<&Value>, new: &Value| judged(Kind::ServiceIdentity, "web-2", old, Some(new), &shop());
+    let held = &["spec.serviceAccountName", "`shop/web`"];
+
+    let verdict = judged(None, &object(None, "web"));
+    assert_eq!(verdict.refusals, Vec::<String>::new());
+    one(&verdict.warnings, held);
+    assert_eq!(judged(None, &object(None, "api")), Verdict::default());
+
+    let younger = Some("2026-01-01T00:00:00Z");
+    let moved = judged(Some(&object(younger, "api")), &object(younger, "web"));
+    one(&moved.warnings, held);
+    let older = Some("1969-01-01T00:00:00Z");
+    assert_eq!(
+        judged(Some(&object(older, "api")), &object(older, "web")),
+        Verdict::default()
+    );
 }
 
 #[rstest]

@@ -14,7 +14,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use identity::{ParsedIdentity, service_identity};
+pub use identity::{CertificateProfile, Identity, ParsedIdentity, service_identity};
 pub use issuer::{Issuer, KeySource, ParsedIssuer, token_issuer};
 pub use policy::{ParsedPolicy, policy};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Grant, Issuers, Lookup, PeerDemand, ResolvedRule, TokenGrant};
 use crate::model::{Caller, Callers, Policy, Rule, TokenDemand};
-use crate::parse::Problem;
+use crate::parse::{Problem, summary};
 use crate::world::{Dependency, ObjectName, World};
 
 pub(super) fn resolve<W: World>(
@@ -152,5 +152,8 @@ fn find_identity<W: World>(name: &ObjectName, lookup: &mut Lookup<'_, W>) -> Res
     identity
         .spiffe_id(&lookup.mesh.trust_domain)
         .map(PeerDemand::Is)
-        .map_err(|problem| format!("ServiceIdentity `{name}` is not understood, and admits nobody: {problem}"))
+        .map_err(|problems| {
+            let problems = summary(&problems);
+            format!("ServiceIdentity `{name}` is not understood, and admits nobody: {problems}")
+        })
 }

@@ -9,6 +9,7 @@ use countersign_policy::parse::{self, ParsedPolicy};
 use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, ServiceFacts};
 use countersign_policy::{MapWorld, ObjectName};
 use futures::future::try_join_all;
+use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta};
 use kube::{Api, Client};
@@ -52,7 +53,7 @@ pub(super) async fn gather(client: &Client, change: &Change<'_>) -> Result<Gathe
     let namespaces = match change.kind {
         Kind::ApiAuthPolicy => BTreeSet::from([change.name.namespace.clone()]),
         // A new one breaks nothing.
-        Kind::ServiceIdentity | Kind::TokenIssuer if change.old.is_none() => return Ok(gathered),
+        Kind::ServiceIdentity | Kind::TokenIssuer if change.old.is_none() => BTreeSet::new(),
         Kind::ServiceIdentity | Kind::TokenIssuer => {
             let policies = reader.list(policies(), None).await?;
             let naming = policies.iter().map(policy).filter(|policy| names(policy, change));
@@ -64,7 +65,11 @@ pub(super) async fn gather(client: &Client, change: &Change<'_>) -> Result<Gathe
         .iter()
         .take(MOST_NAMESPACES)
         .map(|namespace| reader.namespace(namespace));
-    let (parts, issuers) = tokio::try_join!(try_join_all(parts), reader.list(issuers(), None))?;
+    let (parts, issuers) = if namespaces.is_empty() {
+        (Vec::new(), Vec::new())
+    } else {
+        tokio::try_join!(try_join_all(parts), reader.list(issuers(), None))?
+    };
     let map = &mut gathered.map;
     for part in parts {
         map.namespaces.extend(part.namespaces);
@@ -87,6 +92,10 @@ pub(super) async fn gather(client: &Client, change: &Change<'_>) -> Result<Gathe
     if let (Kind::ApiAuthPolicy, Some(new)) = (change.kind, change.new) {
         let parsed = parse::policy(change.name.clone(), &new["spec"]);
         homes.extend(identities(&parsed).into_iter().map(|name| name.namespace));
+    }
+    if change.kind == Kind::ServiceIdentity {
+        // One of them may hold the same service account.
+        homes.insert(change.name.namespace.clone());
     }
     let found = try_join_all(homes.iter().map(|home| reader.identities(home))).await?;
     map.service_identities.extend(found.into_iter().flatten());
@@ -160,7 +169,12 @@ impl Reader<'_> {
             .await?;
         let read = found.iter().map(|object| {
             let name = name(&object.metadata);
-            (name.clone(), parse::service_identity(name, &object.data["spec"]))
+            let created = object.metadata.creation_timestamp.as_ref();
+            let created = created.map_or(Timestamp::MAX, |time| time.0);
+            (
+                name.clone(),
+                parse::service_identity(name, &object.data["spec"], created),
+            )
         });
         Ok(read.collect())
     }

@@ -1,0 +1,172 @@
+//! The operator's part of the status of a `ServiceIdentity`. The rest is the signer's.
+//!
+//! Server-side apply keeps the two apart: each writes only what it names, and takes back only what it had named.
+
+use countersign_crds::ServiceIdentityStatus;
+use countersign_policy::world::ObjectName;
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+
+use super::{Answer, FIELD_MANAGER, WriteError, Writer};
+use crate::kinds::{Source, own_api_version};
+use crate::metrics::Verb;
+
+impl Writer {
+    /// Writes the operator's part of the status, if the object is still the one that was seen.
+    pub async fn identity_status(
+        &self,
+        name: &ObjectName,
+        uid: &str,
+        status: &ServiceIdentityStatus,
+    ) -> Result<DynamicObject, WriteError> {
+        let resource = Source::Identities.resource();
+        let what = || format!("the status of {} {name}", resource.kind);
+        let refused = |error: serde_json::Error| WriteError::Refused {
+            what: what(),
+            message: error.to_string(),
+        };
+        let error = |answer| match answer {
+            // Deleted: the watch will tell.
+            Answer::Status(status) if status.code == 404 => WriteError::Raced(what()),
+            answer => answer.into_error(what()),
+        };
+        let api = self.dynamic(&resource, name);
+        let part = part(name, uid, &serde_json::to_value(status).map_err(refused)?);
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(&part);
+        let applied = self.call(
+            Verb::Apply,
+            &resource.kind,
+            api.patch_status(&name.name, &params, &patch),
+        );
+        let stored = applied.await.map_err(error)?;
+        let Some(patch) = leftover(uid, status, &stored.data["status"]) else {
+            return Ok(stored);
+        };
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::<()>::Json(serde_json::from_value(patch).map_err(refused)?);
+        let cleaned = self.call(
+            Verb::Patch,
+            &resource.kind,
+            api.patch_status(&name.name, &params, &patch),
+        );
+        cleaned.await.map_err(error)
+    }
+}
+
+/// What is applied: nothing but what `status` holds, tied to the object that was seen.
+fn part(name: &ObjectName, uid: &str, status: &Value) -> Value {
+    json!({
+        "apiVersion": own_api_version(),
+        "kind": Source::Identities.resource().kind,
+        "metadata": {"name": name.name, "namespace": name.namespace, "uid": uid},
+        "status": status,
+    })
+}
+
+/// A SPIFFE ID that is to go stays when somebody else wrote it too. A patch takes it out then.
+fn leftover(uid: &str, meant: &ServiceIdentityStatus, stored: &Value) -> Option<Value> {
+    if meant.spiffe_id.is_some() || stored["spiffeId"].is_null() {
+        return None;
+    }
+    Some(json!([
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "remove", "path": "/status/spiffeId"},
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_policy::conditions::identity_status;
+    use countersign_policy::parse;
+    use countersign_policy::world::MeshSettings;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fact::{Fact, of_object};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// An object whose status the signer and somebody of another time wrote to.
+    fn stored(spec: &Value) -> DynamicObject {
+        let condition = |name: &str| json!({"type": name, "status": "True", "reason": "Issued", "message": "", "lastTransitionTime": NOW.to_string()});
+        let object = json!({
+            "apiVersion": own_api_version(), "kind": "ServiceIdentity",
+            "metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 3},
+            "spec": spec,
+            "status": {
+                "delivery": ["PodCertificate", "SomethingNew"], "live": 2, "certificate": {"serialNumber": "0a"},
+                "conditions": [condition("Issued"), condition("KeyAtRest")],
+            },
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn status_of(object: &DynamicObject) -> ServiceIdentityStatus {
+        match of_object(Source::Identities, object) {
+            Some(Fact::Identity(_, _, status)) => *status,
+            other => panic!("{other:?} is not an identity"),
+        }
+    }
+
+    /// What the operator finds that the status should be.
+    fn meant(object: &DynamicObject) -> ServiceIdentityStatus {
+        let mesh = MeshSettings {
+            trust_domain: "cluster.local".parse().unwrap(),
+            root_namespace: "istio-system".to_owned(),
+        };
+        let name = ObjectName::new("shop", "web");
+        let parsed = parse::service_identity(name, &object.data["spec"], NOW);
+        identity_status(&parsed, None, &mesh, 3, &status_of(object), NOW)
+    }
+
+    #[test]
+    fn what_the_signer_says_is_never_written() {
+        let object = stored(&json!({"serviceAccountName": "web"}));
+        let status = serde_json::to_value(meant(&object)).unwrap();
+        let applied = part(&ObjectName::new("shop", "web"), "u", &status);
+        let fields: Vec<&String> = applied["status"].as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["conditions", "observedGeneration", "spiffeId"]);
+        let conditions = applied["status"]["conditions"].as_array().unwrap();
+        let types: Vec<&Value> = conditions.iter().map(|condition| &condition["type"]).collect();
+        assert_eq!(types, ["Ready"], "the list is merged by type");
+        assert_eq!(applied["metadata"]["uid"], "u");
+    }
+
+    #[test]
+    fn what_the_signer_says_is_never_compared() {
+        let mut object = stored(&json!({"serviceAccountName": "web"}));
+        let meant = meant(&object);
+        assert_ne!(meant, status_of(&object), "the operator was not here yet");
+        let own = serde_json::to_value(&meant).unwrap();
+        let status = &mut object.data["status"];
+        status["observedGeneration"] = own["observedGeneration"].clone();
+        status["spiffeId"] = own["spiffeId"].clone();
+        status["conditions"]
+            .as_array_mut()
+            .unwrap()
+            .insert(1, own["conditions"][0].clone());
+        assert_eq!(meant, status_of(&object));
+        object.data["status"]["live"] = json!(3);
+        object.data["status"]["certificate"] = Value::Null;
+        assert_eq!(meant, status_of(&object), "a new certificate is no news");
+    }
+
+    #[test]
+    fn a_spiffe_id_that_somebody_else_wrote_too_is_taken_out() {
+        let object = stored(&json!({"serviceAccountName": "web", "typo": true}));
+        let meant = meant(&object);
+        assert_eq!(leftover("u", &meant, &object.data["status"]), None, "there is none");
+        let patch = leftover(
+            "u",
+            &meant,
+            &json!({"spiffeId": "spiffe://cluster.local/ns/shop/sa/web"}),
+        )
+        .unwrap();
+        assert_eq!(patch[1], json!({"op": "remove", "path": "/status/spiffeId"}));
+    }
+}

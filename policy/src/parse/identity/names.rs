@@ -1,0 +1,136 @@
+//! Names of objects, and DNS names of Services.
+
+/// The cluster's own DNS domain.
+const CLUSTER_DOMAIN: &str = "cluster.local";
+
+/// The name of a service account or a Secret (RFC 1123 section 2.1).
+pub(super) fn object(name: &str) -> Result<(), String> {
+    if name.len() <= 253 && name.split('.').all(is_label) {
+        return Ok(());
+    }
+    Err(format!("`{name}` is not the name of a Kubernetes object"))
+}
+
+/// A DNS name of a Service in the namespace, or of a Pod of a headless one there.
+pub(super) fn of_service(namespace: &str, name: &str) -> Result<(), String> {
+    if name.contains('*') {
+        return Err(format!("`{name}` is a wildcard; write out each name that is meant"));
+    }
+    let labels: Vec<&str> = name.split('.').collect();
+    // Whatever ends in a number is an address to those who connect (URL standard, section 3.5).
+    if name.contains(':')
+        || labels
+            .last()
+            .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Err(format!(
+            "`{name}` is an address, or reads like one; only names of Services can be given"
+        ));
+    }
+    if name.len() > 253 || !labels.iter().all(|label| is_label(label)) {
+        return Err(format!("`{name}` is not a DNS name in lower case"));
+    }
+    let foreign = || {
+        Err(format!(
+            "`{name}` is not the name of a Service of namespace `{namespace}`; write <service>, <service>.{namespace}, \
+             <service>.{namespace}.svc or <service>.{namespace}.svc.{CLUSTER_DOMAIN}"
+        ))
+    };
+    // What ends like a Service's full name is one, also where the namespace is called `svc` or `local`: its first labels
+    // must not be read in any other way.
+    let service = name.strip_suffix(&format!(".svc.{CLUSTER_DOMAIN}"));
+    let Some(in_namespace) = service.or_else(|| name.strip_suffix(".svc")) else {
+        return match labels.as_slice() {
+            [_service] => Ok(()),
+            [.., home] if labels.len() <= 3 && *home == namespace => Ok(()),
+            _ => foreign(),
+        };
+    };
+    let labels: Vec<&str> = in_namespace.split('.').collect();
+    match labels.as_slice() {
+        [_service, home] | [_, _service, home] if *home == namespace => Ok(()),
+        // Namespace `svc`: `<service>.svc`, for which the ending was taken.
+        [_service] if service.is_none() && namespace == "svc" => Ok(()),
+        _ => foreign(),
+    }
+}
+
+/// A DNS label in lower case (RFC 1123 section 2.1).
+fn is_label(label: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_namespaces_own_services_pass() {
+        for name in [
+            "web",
+            "web.shop",
+            "web.shop.svc",
+            "web.shop.svc.cluster.local",
+            "web-0.web.shop",
+            "web-0.web.shop.svc",
+            "web-0.web.shop.svc.cluster.local",
+        ] {
+            assert_eq!(of_service("shop", name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_names_do_not() {
+        for name in [
+            "",
+            "*.shop",
+            "*.web.shop.svc",
+            "web.bank",
+            "web.bank.svc",
+            "web.bank.svc.cluster.local",
+            "web.shop.svc.cluster.local.",
+            "web.shop.svc.cluster.example",
+            "web.shop.pod.cluster.local",
+            "shop.svc",
+            "shop.svc.cluster.local",
+            "a.web-0.web.shop.svc",
+            "a.web-0.web.shop",
+            "example.com",
+            "Web.shop",
+            "web..shop",
+            "-web.shop",
+            "web_1.shop",
+            "10.0.0.1",
+            "1",
+            "::1",
+            "web shop",
+            &format!("{}.shop", "a".repeat(64)),
+        ] {
+            assert!(of_service("shop", name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_is_called_like_a_part_of_names_gets_no_foreign_ones() {
+        assert_eq!(of_service("svc", "web.svc"), Ok(()));
+        assert_eq!(of_service("svc", "web.svc.svc"), Ok(()));
+        assert!(
+            of_service("svc", "web.bank.svc").is_err(),
+            "Service web of namespace bank"
+        );
+        assert!(of_service("local", "web.bank.svc.cluster.local").is_err());
+        assert!(of_service("7", "web.7").is_err(), "reads like an address");
+        assert_eq!(of_service("7", "web.7.svc"), Ok(()));
+    }
+
+    #[test]
+    fn names_of_objects_hold_nothing_that_is_a_path() {
+        for good in ["web", "a.b-c.7"] {
+            assert_eq!(object(good), Ok(()));
+        }
+        for bad in ["", "a/b", "..", ".a", "A", "a_b"] {
+            assert!(object(bad).is_err(), "{bad}");
+        }
+    }
+}
