@@ -120,6 +120,37 @@ func TestArgoCDHealth(t *testing.T) {
 			"Healthy", "all rules are enforced",
 		},
 		{
+			"fresh authority",
+			`{"kind": "CertificateAuthority", "metadata": {"generation": 1}, "status": {"conditions": [
+				{"type": "Ready", "status": "Unknown", "reason": "Pending", "message": "waiting for the signer"}]}}`,
+			"Progressing", "waiting for the signer",
+		},
+		{
+			"authority that signs",
+			`{"kind": "CertificateAuthority", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "phase": "Steady",
+				"conditions": [{"type": "Ready", "status": "True", "reason": "Signing", "message": "certificates can be signed"}]}}`,
+			"Healthy", "certificates can be signed",
+		},
+		{
+			"foreign trust domain, changed since",
+			`{"kind": "FederatedTrustDomain", "metadata": {"generation": 2}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Ready", "status": "True", "message": "its certificates can be verified"}]}}`,
+			"Progressing", "the signer has not yet seen the latest change",
+		},
+		{
+			"foreign trust domain whose bundle is not to be had",
+			`{"kind": "FederatedTrustDomain", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Ready", "status": "False", "reason": "FetchFailed", "message": "the bundle could not be fetched"}]}}`,
+			"Degraded", "the bundle could not be fetched",
+		},
+		{
+			"identity whose service account another one holds",
+			`{"kind": "ServiceIdentity", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Issued", "status": "True", "message": "2 certificates"},
+				{"type": "Ready", "status": "False", "reason": "Conflicted", "message": "shop/old holds it"}]}}`,
+			"Degraded", "shop/old holds it",
+		},
+		{
 			"issuer without keys",
 			`{"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
 				{"type": "KeysAvailable", "status": "False", "reason": "NoKeys", "message": "no keys"},

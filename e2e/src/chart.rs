@@ -21,7 +21,9 @@ pub async fn install_kinds(testbed: &Testbed) -> Result<()> {
         .await?;
     for plural in [
         "apiauthpolicies",
+        "certificateauthorities",
         "credentialwaivers",
+        "federatedtrustdomains",
         "serviceidentities",
         "tokenissuers",
     ] {

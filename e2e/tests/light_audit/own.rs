@@ -59,6 +59,19 @@ async fn refused(cluster: &Cluster, object: &Value, named: &[&str]) {
     }
 }
 
+/// A file with a ServiceIdentity of the service account that `caller` holds.
+fn second_caller(namespace: &Namespace) -> String {
+    let file = namespace.testbed().data().join("second-caller.json");
+    let object = own(
+        "ServiceIdentity",
+        namespace.name(),
+        "second",
+        json!({"serviceAccountName": "caller"}),
+    );
+    std::fs::write(&file, object.to_string()).unwrap();
+    file.display().to_string()
+}
+
 /// Runs kubectl and gives what it printed, warnings too.
 async fn warned(namespace: &Namespace, args: &[&str]) -> String {
     let config = namespace.testbed().data().join("admin.kubeconfig");
@@ -122,6 +135,18 @@ async fn own_kinds_are_judged_with_what_they_name() {
         }}),
     );
     refused(&cluster, &issuer, &["TokenIssuer `idp`", "audience"]).await;
+    let elsewhere = json!({
+        "serviceAccountName": "web", "spiffePath": "/ns/elsewhere/web", "certificate": {"dnsNames": ["web.elsewhere.svc"]},
+    });
+    let elsewhere = own("ServiceIdentity", ns, "web", elsewhere);
+    refused(
+        &cluster,
+        &elsewhere,
+        &["spec.spiffePath", "spec.certificate.dnsNames[0]"],
+    )
+    .await;
+    let second = warned(&namespace, &["create", "-f", &second_caller(&namespace)]).await;
+    assert!(second.contains(&format!("`{ns}/caller` holds")), "{second}");
 
     cluster.apply(&policy(&|_| ())).await;
     let warning = warned(&namespace, &["delete", "apiauthpolicy", "p"]).await;

@@ -72,6 +72,14 @@ impl Cluster {
         api.patch(text("/metadata/name"), &params, &Patch::Apply(object)).await
     }
 
+    /// Applies the status of an object as the signer does.
+    pub async fn sign(&self, kind: &str, namespace: &str, name: &str, status: &Value) {
+        let object = json!({"apiVersion": "countersign.dev/v1alpha1", "kind": kind, "status": status});
+        let params = PatchParams::apply("countersign.dev/signer").force();
+        let api = self.api(kind, namespace);
+        api.patch_status(name, &params, &Patch::Apply(&object)).await.unwrap();
+    }
+
     /// Deletes an object.
     pub async fn delete(&self, kind: &str, namespace: &str, name: &str) {
         self.api(kind, namespace)
@@ -225,6 +233,8 @@ fn resource(kind: &str) -> ApiResource {
         "Service" => ("", "v1", "services"),
         "Pod" => ("", "v1", "pods"),
         "ApiAuthPolicy" => ("countersign.dev", "v1alpha1", "apiauthpolicies"),
+        "CertificateAuthority" => ("countersign.dev", "v1alpha1", "certificateauthorities"),
+        "FederatedTrustDomain" => ("countersign.dev", "v1alpha1", "federatedtrustdomains"),
         "ServiceIdentity" => ("countersign.dev", "v1alpha1", "serviceidentities"),
         "TokenIssuer" => ("countersign.dev", "v1alpha1", "tokenissuers"),
         "AuthorizationPolicy" => ("security.istio.io", "v1", "authorizationpolicies"),

@@ -10,6 +10,8 @@
 mod cluster;
 mod process;
 
+mod authorities;
+mod identities;
 mod objects;
 mod resilience;
 mod specs;

@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::chart::NAMESPACE;
 use e2e::tools::{self, Scope};
 use e2e::{Namespace, Testbed};
-use k8s_openapi::List;
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -106,8 +106,8 @@ impl Release {
 
     /// The names of the webhook's Pods that are ready, as [`Self::pods`] gives them.
     pub async fn ready(&self) -> Result<Vec<String>> {
-        let pods = self.kubectl(&["get", "pods", "-l", PODS, "-o", "json"]).await?;
-        let pods: List<Pod> = serde_json::from_str(&pods)?;
+        let pods: Api<Pod> = Api::namespaced(self.testbed.client(), NAMESPACE);
+        let pods = pods.list(&ListParams::default().labels(PODS)).await?;
         let ready = |pod: &Pod| {
             let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
             conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))

@@ -9,6 +9,7 @@ mod object;
 mod place;
 pub(crate) mod random;
 mod rules;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -119,7 +120,12 @@ impl Scanner {
 ///
 /// If it is none, or nested deeper than 127 levels.
 pub fn read_json(bytes: &[u8]) -> Result<Node<'_>, ScanError> {
-    serde_json::from_slice(bytes).map_err(|error| ScanError::Unreadable {
+    // To check all of it for UTF-8 costs less than to check each string.
+    let read = match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
+    };
+    read.map_err(|error| ScanError::Unreadable {
         line: error.line(),
         column: error.column(),
     })

@@ -13,25 +13,42 @@ type Member<'a> = (Cow<'a, str>, Node<'a>);
 /// Members that name what another member of the same object holds.
 const NAMES: &[&str] = &["name", "key", "header", "headerName", "path", "filename"];
 /// Members that hold what another one names.
-const VALUES: &[&str] = &["value", "values", "default", "content", "contents", "data"];
+fn is_value(key: &str) -> bool {
+    matches!(key, "value" | "values" | "default" | "content" | "contents" | "data")
+}
+
 /// Members that hold the value of what their object is called: `adminPassword: {value: …}`, Envoy's `inline_string`.
-const INNER_VALUES: &[&str] = &[
-    "value",
-    "values",
-    "inline",
-    "inlineString",
-    "inline_string",
-    "inlineBytes",
-    "inline_bytes",
-    "plain",
-    "plainText",
-    "plaintext",
-    "literal",
-    "stringValue",
-    "text",
-    "raw",
-    "default",
-];
+#[rustfmt::skip]
+fn is_inner_value(key: &str) -> bool {
+    matches!(
+        key,
+        "value" | "values" | "inline" | "inlineString" | "inline_string" | "inlineBytes" | "inline_bytes" | "plain"
+            | "plainText" | "plaintext" | "literal" | "stringValue" | "text" | "raw" | "default"
+    )
+}
+
+/// What members an object has, of those that say what the others are: one pass instead of a search for each.
+#[derive(Default)]
+struct Has {
+    /// What a key or an entry of a registry has.
+    whole: bool,
+    value: bool,
+    command: bool,
+}
+
+impl Has {
+    fn of(members: &[Member<'_>]) -> Self {
+        let mut has = Self::default();
+        for (key, _) in members {
+            let key = key.as_ref();
+            has.whole |= matches!(key, "kty" | "private_key" | "type" | "auth");
+            has.value |= is_value(key);
+            has.command |= matches!(key, "command" | "args");
+        }
+        has
+    }
+}
+
 /// The shortest key that can be a credential itself.
 const SHORTEST_KEY: usize = 20;
 
@@ -97,8 +114,13 @@ impl Engine<'_> {
         name: Option<&str>,
         context: Context,
     ) {
-        let judged = self.whole_object(place, node, context);
-        let pair = pair_name(members);
+        let has = Has::of(members);
+        let judged = if has.whole {
+            self.whole_object(place, node, context)
+        } else {
+            [None; 2]
+        };
+        let pair = if has.value { pair_name(members) } else { None };
         for (key, value) in members {
             let here = place.key(key);
             if key.len() >= SHORTEST_KEY {
@@ -109,9 +131,7 @@ impl Engine<'_> {
             } else {
                 context
             };
-            let inherited = pair
-                .filter(|_| VALUES.contains(&key.as_ref()))
-                .or(name.filter(|_| INNER_VALUES.contains(&key.as_ref())));
+            let inherited = pair.filter(|_| is_value(key)).or(name.filter(|_| is_inner_value(key)));
             let values = inherited.is_some() && pair.is_some();
             let context = if values { context.of_values() } else { context };
             match (key.as_ref(), value) {
@@ -123,7 +143,9 @@ impl Engine<'_> {
                 _ => self.node(&here, value, inherited.or(Some(key)), context),
             }
         }
-        self.command(place, members, context);
+        if has.command && context.names {
+            self.command(place, members, context);
+        }
     }
 
     /// A key that is long enough to be a credential itself.
@@ -163,7 +185,7 @@ impl Engine<'_> {
                 strings.filter_map(|(index, item)| Some((*name, index, item.as_str()?)))
             })
             .collect();
-        if places.is_empty() || !context.names {
+        if places.is_empty() {
             return;
         }
         let items: Vec<&str> = places.iter().map(|(.., item)| *item).collect();
@@ -186,10 +208,10 @@ fn member<'m, 'a>(members: &'m [Member<'a>], name: &str) -> Option<&'m Node<'a>>
     members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-/// The name that an object of `name` and `value` gives to its value.
+/// The name that an object of `name` and `value` gives to its value, if it has one.
 fn pair_name<'m>(members: &'m [Member<'_>]) -> Option<&'m str> {
     // A pair is small: a container has a name too, but that does not name what is in it.
-    if members.len() > 6 || !members.iter().any(|(key, _)| VALUES.contains(&key.as_ref())) {
+    if members.len() > 6 {
         return None;
     }
     NAMES.iter().find_map(|name| member(members, name)?.as_str())

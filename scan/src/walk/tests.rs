@@ -250,6 +250,11 @@ fn what_is_no_json_is_an_error_that_shows_nothing_of_it() {
         .scan_json(b"{\"a\":\n hunter2}", NOW)
         .unwrap_err();
     assert_eq!(error.to_string(), "not JSON that can be read, at line 2 column 2");
+    assert!(
+        scanner(Settings::default())
+            .scan_json(b"{\"a\": \"\xff\"}", NOW)
+            .is_err()
+    );
     let deep = "[".repeat(100_000);
     assert!(scanner(Settings::default()).scan_json(deep.as_bytes(), NOW).is_err());
 }
@@ -281,6 +286,29 @@ fn only_the_object_of_the_api_server_has_a_status_that_need_not_be_judged() {
         let expected = format!("/data/object → json → {field}.adminPassword: literal-password");
         assert_eq!(found(&map), [expected]);
     }
+}
+
+#[rstest]
+#[case::member("db:\n  adminPassword:\n    value: opensesame-77\n", Some("db.adminPassword.value"))]
+#[case::literal_block("db:\n  password: |\n    opensesame-77\n", Some("db.password"))]
+#[case::folded_block("db:\n  password: >-\n    opensesame-77\n", Some("db.password"))]
+#[case::next_line("password:\n  opensesame-77\n", Some("password"))]
+#[case::tag("password: !!str\n  opensesame-77\n", Some("password"))]
+#[case::flow("db: {adminPassword: {value: opensesame-77}}\n", Some("db.adminPassword.value"))]
+#[case::quoted(
+    "\"adminPassword\" :   # the old one\n  plaintext: opensesame-77\n",
+    Some("adminPassword.plaintext")
+)]
+#[case::policy("passwordPolicy:\n  minLength: 12\n", None)]
+#[case::reference("password:\n  secretRef: {name: a, key: b}\n", None)]
+#[case::empty_block("adminPassword: |\n", None)]
+fn what_a_name_stands_for_may_begin_in_the_next_line(#[case] file: &str, #[case] field: Option<&str>) {
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": file}});
+    let expected: Vec<String> = field
+        .map(|field| format!("/data/config.yaml → yaml → {field}: literal-password"))
+        .into_iter()
+        .collect();
+    assert_eq!(found(&map), expected);
 }
 
 #[test]

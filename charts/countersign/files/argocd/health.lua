@@ -1,14 +1,19 @@
--- Argo CD's health check for every kind of countersign.dev. The operator's word counts only for the generation it saw.
+-- Argo CD's health check for every kind of countersign.dev. What is said of an object counts only for the generation that
+-- was seen.
 local function health(status, message)
   return { status = status, message = message or "" }
 end
 
+-- Who judges the kind.
+local judges = { CertificateAuthority = "signer", CredentialWaiver = "audit", FederatedTrustDomain = "signer" }
+local judge = judges[obj.kind] or "operator"
+
 local status = obj.status
 if status == nil or status.conditions == nil or status.observedGeneration == nil then
-  return health("Progressing", "waiting for the operator")
+  return health("Progressing", "waiting for the " .. judge)
 end
 if obj.metadata.generation ~= nil and status.observedGeneration ~= obj.metadata.generation then
-  return health("Progressing", "the operator has not yet seen the latest change")
+  return health("Progressing", "the " .. judge .. " has not yet seen the latest change")
 end
 
 local conditions = {}
@@ -33,7 +38,7 @@ end
 -- A CredentialWaiver is Active instead.
 local ready = conditions["Ready"] or conditions["Active"]
 if ready == nil or ready.status == "Unknown" then
-  return health("Progressing", ready and ready.message or "waiting for the operator")
+  return health("Progressing", ready and ready.message or "waiting for the " .. judge)
 end
 if ready.status == "True" then
   return health("Healthy", ready.message)

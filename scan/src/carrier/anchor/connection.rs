@@ -1,7 +1,7 @@
 //! Passwords and keys in connection strings: `Server=…;Password=…`, `host=… password=…`, `?user=…&password=…`.
 
 use super::url::in_comment;
-use super::{ahead, behind, literal_hit, while_in};
+use super::{FAR, ahead, behind, literal_hit, while_in};
 use crate::carrier::{literal, named, rules};
 use crate::finding::{Mitigation, Tier};
 use crate::hit::{Anchor, Hit, Input};
@@ -95,7 +95,7 @@ fn pair(input: &Input<'_>, at: usize, rule: &'static Rule) -> Option<Hit> {
     if !matches!(delimiter, b';' | b'&' | b'?' | b',' | b' ' | b'^' | b'"' | b'\'' | b'=') {
         return None;
     }
-    let (start, value) = value(input.text, at, delimiter)?;
+    let (start, value) = value(input.text, at, delimiter, LONGEST)?;
     if value.len() > LONGEST {
         return None;
     }
@@ -127,11 +127,13 @@ fn has_neighbour(text: &str) -> bool {
         })
 }
 
-/// Where the value begins, and the value. It may be in quotes.
-fn value(text: &str, at: usize, delimiter: u8) -> Option<(usize, &str)> {
+/// Where the value begins, and the value. It may be in quotes. One that is longer than `longest` may be cut there.
+fn value(text: &str, at: usize, delimiter: u8, longest: usize) -> Option<(usize, &str)> {
     let name = while_in(ahead(text, at), |byte| byte != b'=');
     let mut start = at + name.len() + 1;
-    let mut rest = ahead(text, start);
+    let rest = ahead(text, start);
+    // The quotes around it with their backslashes, which is also enough to tell that what follows is too long.
+    let mut rest = rest.get(..rest.ceil_char_boundary(longest + 4)).unwrap_or(rest);
     if let Some(quote @ ('"' | '\'')) = rest.chars().next() {
         start += 1;
         rest = rest.get(1..)?;
@@ -157,7 +159,7 @@ fn in_query(input: &Input<'_>, at: usize, rule: &'static Rule) -> Option<Hit> {
     if !before.ends_with(['?', '&']) {
         return None;
     }
-    let (start, value) = value(input.text, at, b'&')?;
+    let (start, value) = value(input.text, at, b'&', FAR)?;
     (literal::looks_random(value) && !named::has_own_detector(value))
         .then(|| literal_hit(rule, Tier::Named, start, value))
         .flatten()
@@ -165,6 +167,6 @@ fn in_query(input: &Input<'_>, at: usize, rule: &'static Rule) -> Option<Hit> {
 
 /// `//registry.npmjs.org/:_authToken=…`
 fn of_registry(input: &Input<'_>, at: usize) -> Option<Hit> {
-    let (start, value) = value(input.text, at, b' ')?;
+    let (start, value) = value(input.text, at, b' ', FAR)?;
     literal_hit(rules::TOKEN, Tier::Named, start, value.trim_end())
 }

@@ -112,6 +112,9 @@ pub(super) struct Found<'a> {
     pub commands: bool,
 }
 
+/// How much of the line after a name is looked at, to see whether anything stands in it.
+const LONGEST_OPENING: usize = 64;
+
 /// Looks through a text.
 pub(super) fn find<'a>(text: &'a str, file: &str) -> Found<'a> {
     let mut found = Found::default();
@@ -136,7 +139,7 @@ pub(super) fn find<'a>(text: &'a str, file: &str) -> Found<'a> {
             past = end;
             found.candidates.push(pair);
         } else if !found.more {
-            found.more = is_mention(text, start, end);
+            found.more = is_mention(text, start, end) || opens_block(text, start, end);
         }
     }
     found
@@ -156,6 +159,17 @@ fn is_mention(text: &str, start: usize, end: usize) -> bool {
     let before = text.as_bytes()[..start].iter().rev().take(4);
     let before = before.copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\''));
     matches!(before, Some(b':' | b'>' | b'=')) && text.get(start..end).is_some_and(|name| name::judge(name).is_some())
+}
+
+/// Whether what a name stands for begins in the next line, as YAML can have it: in a block, or as a member.
+fn opens_block(text: &str, start: usize, end: usize) -> bool {
+    let rest = after(text, end, LONGEST_OPENING).trim_start_matches(['"', '\'']);
+    let Some(value) = rest.trim_start().strip_prefix(':') else {
+        return false;
+    };
+    let value = value.split(" #").next().unwrap_or_default().trim();
+    let opens = value.is_empty() || value.starts_with(['|', '>', '{', '[', '!', '&', '?']);
+    opens && text.get(start..end).is_some_and(|name| name::judge(name).is_some())
 }
 
 /// What is known of the line before a place.

@@ -1,23 +1,33 @@
 //! YAML, with limits against documents that grow when they are read.
 
+mod plain;
+#[cfg(test)]
+mod tests;
+
 use serde_saphyr::{DuplicateKeyPolicy, Options};
 
 use crate::tree::Node;
+use plain::Unread;
 
 /// How deep a config file may be nested. The parser recurses, and the stack of a thread is small.
 const DEEPEST: usize = 40;
 /// How deep a manifest may be: schemas are.
 const DEEPEST_MANIFEST: usize = 64;
+/// How many documents one text may have.
+const MOST_DOCUMENTS: usize = 1000;
+/// How many values, and keys beside them.
+const MOST_NODES: usize = 200_000;
 
 fn options(depth: usize) -> Options {
     let mut options = serde_saphyr::options! {
         emit_comments: false,
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
+        // What does not count is there all the same.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
         budget: serde_saphyr::budget! {
             max_depth: depth,
             flow_nesting_limit: depth,
-            max_documents: 1000,
-            max_nodes: 200_000,
+            max_documents: MOST_DOCUMENTS,
+            max_nodes: MOST_NODES,
             max_aliases: 200,
             max_anchors: 200,
             max_recorded_anchor_events: 20_000,
@@ -28,18 +38,27 @@ fn options(depth: usize) -> Options {
     options
 }
 
+/// The documents of a text that are not null.
+fn documents(text: &str, depth: usize) -> Option<Vec<Node<'_>>> {
+    match plain::read(text, depth) {
+        Ok(documents) => Some(documents),
+        Err(Unread::Broken) => None,
+        Err(Unread::Unusual) => serde_saphyr::from_multiple_with_options(text, options(depth)).ok(),
+    }
+}
+
 /// The documents of a text, if it is YAML with at least one mapping or sequence.
 pub(super) fn read(text: &str) -> Option<Vec<Node<'_>>> {
-    let documents: Vec<Node<'_>> = serde_saphyr::from_multiple_with_options(text, options(DEEPEST)).ok()?;
-    documents
-        .iter()
-        .any(|document| matches!(document, Node::Object(_) | Node::Array(_)))
-        .then_some(documents)
+    documents(text, DEEPEST).filter(|documents| {
+        documents
+            .iter()
+            .any(|document| matches!(document, Node::Object(_) | Node::Array(_)))
+    })
 }
 
 /// Reads a rendered manifest.
 pub(in crate::carrier) fn manifest(text: &str) -> Option<Vec<Node<'_>>> {
-    serde_saphyr::from_multiple_with_options(text, options(DEEPEST_MANIFEST)).ok()
+    documents(text, DEEPEST_MANIFEST)
 }
 
 /// Whether the first lines look like a mapping or a list.

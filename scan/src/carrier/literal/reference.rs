@@ -12,8 +12,16 @@ const STORES: &[&str] = &[
     "module.", "process.env.", "os.environ", "lookup(", "secretKeyRef:", "pass:env:", "cmd:", "exec:",
 ];
 
+/// Whether a text begins with one of several. Most are out by their first byte.
+fn begins_with_any(text: &str, starts: &[&str]) -> bool {
+    let first = text.as_bytes().first();
+    starts
+        .iter()
+        .any(|start| start.as_bytes().first() == first && text.starts_with(start))
+}
+
 pub(super) fn is_reference(text: &str) -> bool {
-    STORES.iter().any(|store| text.starts_with(store))
+    begins_with_any(text, STORES)
         || (text.starts_with("projects/") && text.contains("/secrets/"))
         || has_template(text)
         || is_variable(text)
@@ -32,10 +40,8 @@ fn has_template(text: &str) -> bool {
     {
         return false;
     }
-    let pair = |open: &str, close: &str| {
-        text.find(open)
-            .is_some_and(|at| text[at + open.len()..].contains(close))
-    };
+    let find = |from: usize, part: &str| memchr::memmem::find(&bytes[from..], part.as_bytes());
+    let pair = |open: &str, close: &str| find(0, open).is_some_and(|at| find(at + open.len(), close).is_some());
     pair("${", "}")
         || pair("$(", ")")
         || pair("{{", "}}")
@@ -100,5 +106,5 @@ pub(super) fn is_encrypted(text: &str) -> bool {
         "sops:",
         "k8s:enc:",
     ];
-    SEALS.iter().any(|seal| text.starts_with(seal)) || (text.len() >= 300 && text.starts_with("Ag"))
+    begins_with_any(text, SEALS) || (text.len() >= 300 && text.starts_with("Ag"))
 }

@@ -305,6 +305,22 @@ fn connection_strings_are_found() {
 }
 
 #[rstest]
+#[case("", "")]
+#[case("\"", "\"")]
+#[case("'", "'")]
+#[case("\\\"", "\\\"")]
+fn a_password_of_a_connection_string_ends_somewhere(#[case] open: &str, #[case] close: &str) {
+    for last in ["x", "é"] {
+        let longest = random(1, BASE62, 256 - last.len()) + last;
+        let text = |password: &str| format!("Server=db;Password={open}{password}{close};Encrypt=True");
+        expect(&text(&longest), "connection-string-password", &longest);
+        for more in [1, 2, 3, 4, 5, 1000] {
+            assert_eq!(found(&text(&(longest.clone() + &"y".repeat(more)))), [], "{more} more");
+        }
+    }
+}
+
+#[rstest]
 #[case("Server=db;User ID=sa;Password=;Encrypt=True")]
 #[case("Server=db;User ID=sa;Password=$(SA_PASSWORD)")]
 #[case("Server=db;User ID=sa;Password=${SA_PASSWORD};")]
