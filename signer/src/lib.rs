@@ -15,4 +15,5 @@
 pub mod authority;
 pub mod grant;
 pub mod issue;
+pub mod istio;
 pub mod key;
