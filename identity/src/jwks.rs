@@ -36,16 +36,28 @@ pub struct VerificationKey {
     public: Map<String, Value>,
 }
 
-/// The keys of an issuer that can verify its tokens.
-#[derive(Clone, Debug, Default)]
-pub struct KeySet {
-    keys: Vec<VerificationKey>,
+impl VerificationKey {
+    /// Its identifier (`kid`).
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Its JWK, with just the members that verification needs.
+    pub(crate) fn public(&self) -> &Map<String, Value> {
+        &self.public
+    }
 }
 
-impl PartialEq for KeySet {
+impl PartialEq for VerificationKey {
     fn eq(&self, other: &Self) -> bool {
-        self.to_json() == other.to_json()
+        self.public == other.public
     }
+}
+
+/// The keys of an issuer that can verify its tokens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeySet {
+    keys: Vec<VerificationKey>,
 }
 
 #[derive(Deserialize)]
@@ -63,14 +75,13 @@ impl KeySet {
     /// If it is not a JWK Set, holds private key material, or has no key that can be used.
     pub fn parse(json: &str) -> Result<Self, KeySetError> {
         let document: Document = serde_json::from_str(json).map_err(|_| KeySetError::Malformed)?;
-        let private = |jwk: &Map<String, Value>| PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member));
-        if let Some(at) = document.keys.iter().position(private) {
+        if let Some(at) = document.keys.iter().position(has_private_member) {
             return Err(KeySetError::PrivateKey(at));
         }
         let mut keys = Vec::new();
         let mut passed_over = Vec::new();
         for (at, jwk) in document.keys.iter().enumerate() {
-            match read(jwk) {
+            match read_for_signatures(jwk) {
                 Ok(key) => keys.push(key),
                 Err(why) => passed_over.push(format!("key {at} {why}")),
             }
@@ -103,51 +114,63 @@ impl KeySet {
     }
 }
 
-fn member<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+/// Whether a JWK holds private or symmetric key material.
+pub(crate) fn has_private_member(jwk: &Map<String, Value>) -> bool {
+    PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member))
+}
+
+pub(crate) fn member<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     jwk.get(name).and_then(Value::as_str)
 }
 
-fn read(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
+fn read_for_signatures(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
     if member(jwk, "use").is_some_and(|usage| usage != "sig") {
         return Err("is not for signatures (`use`)");
     }
-    let (members, mut algorithms): (&[&str], Vec<Algorithm>) = match (member(jwk, "kty"), member(jwk, "crv")) {
-        (Some("RSA"), _) => {
-            use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
-            (&["n", "e"], vec![RS256, RS384, RS512, PS256, PS384, PS512])
+    VerificationKey::read(jwk)
+}
+
+impl VerificationKey {
+    /// Reads a public key, whatever its `use`.
+    pub(crate) fn read(jwk: &Map<String, Value>) -> Result<Self, &'static str> {
+        let (members, mut algorithms): (&[&str], Vec<Algorithm>) = match (member(jwk, "kty"), member(jwk, "crv")) {
+            (Some("RSA"), _) => {
+                use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
+                (&["n", "e"], vec![RS256, RS384, RS512, PS256, PS384, PS512])
+            }
+            (Some("EC"), Some("P-256")) => (&["crv", "x", "y"], vec![Algorithm::ES256]),
+            (Some("EC"), Some("P-384")) => (&["crv", "x", "y"], vec![Algorithm::ES384]),
+            (Some("OKP"), Some("Ed25519")) => (&["crv", "x"], vec![Algorithm::EdDSA]),
+            _ => return Err("is of a type that is not supported"),
+        };
+        let mut public: Map<String, Value> = Map::new();
+        for name in members.iter().chain(&["kty"]) {
+            public.insert(
+                (*name).to_owned(),
+                member(jwk, name).ok_or("lacks a member of its type")?.into(),
+            );
         }
-        (Some("EC"), Some("P-256")) => (&["crv", "x", "y"], vec![Algorithm::ES256]),
-        (Some("EC"), Some("P-384")) => (&["crv", "x", "y"], vec![Algorithm::ES384]),
-        (Some("OKP"), Some("Ed25519")) => (&["crv", "x"], vec![Algorithm::EdDSA]),
-        _ => return Err("is of a type that is not supported"),
-    };
-    let mut public: Map<String, Value> = Map::new();
-    for name in members.iter().chain(&["kty"]) {
-        public.insert(
-            (*name).to_owned(),
-            member(jwk, name).ok_or("lacks a member of its type")?.into(),
-        );
-    }
-    if let Some(name) = member(jwk, "alg") {
-        let named = name.parse::<Algorithm>();
-        algorithms.retain(|algorithm| named.as_ref() == Ok(algorithm));
-        if algorithms.is_empty() {
-            return Err("has an `alg` that does not fit its type");
+        if let Some(name) = member(jwk, "alg") {
+            let named = name.parse::<Algorithm>();
+            algorithms.retain(|algorithm| named.as_ref() == Ok(algorithm));
+            if algorithms.is_empty() {
+                return Err("has an `alg` that does not fit its type");
+            }
         }
+        if let [algorithm] = algorithms[..] {
+            public.insert("alg".to_owned(), format!("{algorithm:?}").into());
+        }
+        let id = member(jwk, "kid").filter(|id| !id.is_empty()).map(str::to_owned);
+        if let Some(id) = &id {
+            public.insert("kid".to_owned(), id.as_str().into());
+        }
+        Ok(Self {
+            id,
+            algorithms,
+            key: decoding_key(&public)?,
+            public,
+        })
     }
-    if let [algorithm] = algorithms[..] {
-        public.insert("alg".to_owned(), format!("{algorithm:?}").into());
-    }
-    let id = member(jwk, "kid").filter(|id| !id.is_empty()).map(str::to_owned);
-    if let Some(id) = &id {
-        public.insert("kid".to_owned(), id.as_str().into());
-    }
-    Ok(VerificationKey {
-        id,
-        algorithms,
-        key: decoding_key(&public)?,
-        public,
-    })
 }
 
 fn decoding_key(public: &Map<String, Value>) -> Result<DecodingKey, &'static str> {

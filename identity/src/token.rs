@@ -49,14 +49,14 @@ pub enum TokenError {
     Audience,
 }
 
-struct Unverified<'a> {
-    header: Map<String, Value>,
-    claims: Map<String, Value>,
-    signed: &'a str,
-    signature: Vec<u8>,
+pub(crate) struct Unverified<'a> {
+    pub header: Map<String, Value>,
+    pub claims: Map<String, Value>,
+    pub signed: &'a str,
+    pub signature: Vec<u8>,
 }
 
-fn split(token: &str) -> Option<Unverified<'_>> {
+pub(crate) fn split(token: &str) -> Option<Unverified<'_>> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, payload) = signed.split_once('.')?;
     let object = |part: &str| serde_json::from_slice(&BASE64URL.decode(part).ok()?).ok();
@@ -101,15 +101,15 @@ pub fn verify(token: &str, issuer: &str, keys: &KeySet, now: i64) -> Result<Clai
         return Err(TokenError::UnknownIssuer);
     }
     check_times(&claims, now)?;
-    check_signature(&header, signed, &signature, keys)?;
+    check_signature(&header, signed, &signature, keys.keys())?;
     Ok(Claims::new(claims))
 }
 
-fn check_signature(
+pub(crate) fn check_signature<'a>(
     header: &Map<String, Value>,
     signed: &str,
     signature: &[u8],
-    keys: &KeySet,
+    keys: impl IntoIterator<Item = &'a VerificationKey>,
 ) -> Result<(), TokenError> {
     let algorithm: Algorithm = header
         .get("alg")
@@ -119,8 +119,7 @@ fn check_signature(
     let id = header.get("kid").and_then(Value::as_str).filter(|id| !id.is_empty());
     let fits = |key: &&VerificationKey| id.is_none() || key.id.is_none() || key.id.as_deref() == id;
     let mut candidates = keys
-        .keys()
-        .iter()
+        .into_iter()
         .filter(fits)
         .filter(|key| key.algorithms.contains(&algorithm))
         .peekable();
@@ -134,7 +133,8 @@ fn check_signature(
     if verified { Ok(()) } else { Err(TokenError::Signature) }
 }
 
-fn check_times(claims: &Map<String, Value>, now: i64) -> Result<(), TokenError> {
+/// Returns the expiry, in seconds since 1970.
+pub(crate) fn check_times(claims: &Map<String, Value>, now: i64) -> Result<i64, TokenError> {
     let expiry = claims.get("exp").and_then(seconds).ok_or(TokenError::NoExpiry)?;
     if !(1..LATEST_EXPIRY).contains(&expiry) {
         return Err(TokenError::NoExpiry);
@@ -143,8 +143,8 @@ fn check_times(claims: &Map<String, Value>, now: i64) -> Result<(), TokenError> 
         return Err(TokenError::Expired);
     }
     match claims.get("nbf") {
-        None => Ok(()),
-        Some(value) if seconds(value).is_some_and(|start| now + CLOCK_SKEW >= start) => Ok(()),
+        None => Ok(expiry),
+        Some(value) if seconds(value).is_some_and(|start| now + CLOCK_SKEW >= start) => Ok(expiry),
         Some(_) => Err(TokenError::NotYetValid),
     }
 }

@@ -1,8 +1,8 @@
 //! The `caBundle` of a webhook's configuration, which all replicas write to.
 
+use countersign_identity::pem;
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::authority::ORGANIZATION;
@@ -12,7 +12,7 @@ const LIMIT: usize = 32;
 
 /// The authorities in a bundle. What is no certificate is left out.
 pub fn authorities(bundle: &[u8]) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(bundle).filter_map(Result::ok).collect()
+    pem::certificates(bundle).filter_map(Result::ok).collect()
 }
 
 /// What a bundle should be: what is in it, without what has ended and without what this replica published before, and with
@@ -36,7 +36,7 @@ pub fn merged(bundle: &[u8], own: &[CertificateDer<'static>], replica: &str, now
     }
     drop_oldest(&mut kept, own);
     kept.iter()
-        .map(|(certificate, _)| pem(certificate))
+        .map(|(certificate, _)| pem::certificate(certificate))
         .collect::<String>()
         .into_bytes()
 }
@@ -82,21 +82,6 @@ impl Facts {
             replica: name.filter(|_| ours).map(str::to_owned),
         })
     }
-}
-
-/// A certificate in PEM (RFC 7468).
-fn pem(certificate: &CertificateDer<'_>) -> String {
-    use base64::Engine as _;
-    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-    for (index, letter) in text.chars().enumerate() {
-        if index > 0 && index % 64 == 0 {
-            pem.push('\n');
-        }
-        pem.push(letter);
-    }
-    pem.push_str("\n-----END CERTIFICATE-----\n");
-    pem
 }
 
 #[cfg(test)]
