@@ -1,4 +1,6 @@
-//! What all fuzz targets share: one scanner, and what must hold of each of its answers.
+//! What fuzz targets share: one scanner, and what must hold of each of its answers; and a chain of certificates.
+
+pub mod chain;
 
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
 //! What leaf and signing certificates have in common.
 
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::extensions::{GeneralName, ParsedExtension, X509Extension};
 use x509_parser::oid_registry::OID_X509_EXT_BASIC_CONSTRAINTS;
 
 use crate::spiffe::{SpiffeId, SpiffeIdError};
@@ -40,7 +40,7 @@ pub(super) fn spiffe_id(certificate: &X509Certificate<'_>) -> Result<Option<Spif
 /// Whether a certificate is that of a CA; nothing if its basic constraints cannot be read.
 pub(super) fn is_ca(certificate: &X509Certificate<'_>) -> Option<bool> {
     let extension = certificate.get_extension_unique(&OID_X509_EXT_BASIC_CONSTRAINTS).ok()?;
-    match extension.map(|extension| extension.parsed_extension()) {
+    match extension.map(X509Extension::parsed_extension) {
         None => Some(false),
         Some(ParsedExtension::BasicConstraints(constraints)) => Some(constraints.ca),
         Some(_) => None,
