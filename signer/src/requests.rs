@@ -61,7 +61,7 @@ pub(crate) async fn serve<A: Answerer>(
             },
             () = leadership.changed_from(leads) => {}
             Some(done) = desk.tasks.join_next() => if let Ok((uid, version, answer)) = done {
-                desk.done(&uid, version, answer);
+                desk.done(&uid, version.as_deref(), answer);
             },
             () = stop.cancelled() => return,
         }
@@ -173,13 +173,13 @@ impl<A: Answerer> Desk<A> {
         }
     }
 
-    fn done(&mut self, uid: &str, version: Option<String>, answer: Answer) {
+    fn done(&mut self, uid: &str, version: Option<&str>, answer: Answer) {
         let Some(waiting) = self.waiting.get_mut(uid) else {
             return;
         };
         waiting.under_way = false;
         // It may have changed meanwhile: what was answered is what it was before.
-        let changed = waiting.request.metadata.resource_version != version;
+        let changed = waiting.request.metadata.resource_version.as_deref() != version;
         match answer {
             Answer::Given if !changed => return,
             Answer::Given => waiting.tries = 0,
@@ -233,7 +233,7 @@ mod tests {
         desk.begin();
         while let Some(done) = desk.tasks.join_next().await {
             let (uid, version, answer) = done.unwrap();
-            desk.done(&uid, version, answer);
+            desk.done(&uid, version.as_deref(), answer);
             desk.begin();
         }
     }

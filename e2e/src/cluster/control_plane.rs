@@ -69,7 +69,7 @@ fn api_server_flags(show: &impl Fn(&str) -> String) -> Vec<String> {
     ]
 }
 
-/// What serves PodCertificateRequests and ClusterTrustBundles before they were there by themselves.
+/// What serves `PodCertificateRequest` and `ClusterTrustBundle` before they were there by themselves.
 fn beta_certificates(version: &str) -> Vec<String> {
     if !version.contains("v1.36.") {
         return Vec::new();

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::signer;
 
+/// Where the identities of the test's namespace are.
+pub const IDENTITIES: &str = "/apis/countersign.dev/v1alpha1/{ns}/serviceidentities";
+
 /// A namespace with the service account `api`, a node of its own, and the signer beside it.
 pub struct Workloads {
     pub admin: ApiUser,
@@ -16,7 +19,7 @@ pub struct Workloads {
     pub node: Value,
     pub account: Value,
     pub root: CertificateDer<'static>,
-    /// The version in which PodCertificateRequests are served.
+    /// The version in which `PodCertificateRequest` is served.
     pub version: &'static str,
 }
 
@@ -56,11 +59,7 @@ impl Workloads {
         for (field, value) in spec.as_object().unwrap() {
             identity["spec"][field] = value.clone();
         }
-        self.admin.create(&self.identities(), &identity).await.unwrap()
-    }
-
-    pub fn identities(&self) -> String {
-        "/apis/countersign.dev/v1alpha1/{ns}/serviceidentities".to_owned()
+        self.admin.create(IDENTITIES, &identity).await.unwrap()
     }
 
     /// Makes a Pod of the service account `api` on the node, with a volume for a certificate.

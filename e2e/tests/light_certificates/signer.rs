@@ -105,7 +105,7 @@ async fn run(config: kube::Config, authority: Authority, root: CertificateDer<'s
     current.set(Some(Arc::new(authority)));
     let ledger = Arc::new(Ledger::default());
     let issuer = Issuer::new(current, Arc::new(IssueMetrics::default()), Arc::clone(&ledger) as _);
-    let states = SecretStates::default();
+    let secret_states = SecretStates::default();
     let (_roots, roots) = watch::channel(vec![root]);
     let stop = CancellationToken::new();
     let status = StatusWriter::new(
@@ -113,7 +113,7 @@ async fn run(config: kube::Config, authority: Authority, root: CertificateDer<'s
         "one".to_owned(),
         identities.clone(),
         ledger,
-        states.clone(),
+        secret_states.clone(),
         BookMetrics::default(),
         leadership.clone(),
     );
@@ -122,7 +122,7 @@ async fn run(config: kube::Config, authority: Authority, root: CertificateDer<'s
         identities.clone(),
         issuer.clone(),
         roots,
-        states,
+        secret_states,
         leadership.clone(),
     );
     tokio::join!(

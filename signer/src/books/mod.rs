@@ -28,7 +28,7 @@ struct Page {
 
 #[derive(Debug, Default)]
 struct Pages {
-    pages: HashMap<Account, Page>,
+    by_account: HashMap<Account, Page>,
     /// When the next of a workload's certificates expires, over all workloads.
     ends: BTreeSet<(Timestamp, Account)>,
     /// Workloads of which there is news.
@@ -45,7 +45,7 @@ impl Books for Ledger {
     fn enter(&self, record: Record) {
         let account = (record.namespace, record.service_account);
         let mut pages = self.pages();
-        let page = pages.pages.entry(account.clone()).or_default();
+        let page = pages.by_account.entry(account.clone()).or_default();
         let next = page.live.first().map(|(ends, ..)| *ends);
         page.live.insert((record.not_after, record.serial.clone(), record.path));
         page.newest = Some((record.issued_at, record.serial, record.not_after));
@@ -69,7 +69,7 @@ impl Ledger {
         let mut pages = self.pages();
         while let Some((_, account)) = pages.ends.first().filter(|(ends, _)| *ends <= now).cloned() {
             pages.ends.pop_first();
-            let Some(page) = pages.pages.get_mut(&account) else {
+            let Some(page) = pages.by_account.get_mut(&account) else {
                 continue;
             };
             while page.live.first().is_some_and(|(ends, ..)| *ends <= now) {
@@ -77,7 +77,7 @@ impl Ledger {
             }
             match page.live.first().map(|(ends, ..)| *ends) {
                 Some(next) => drop(pages.ends.insert((next, account.clone()))),
-                None => drop(pages.pages.remove(&account)),
+                None => drop(pages.by_account.remove(&account)),
             }
             pages.news.insert(account);
         }
@@ -96,9 +96,9 @@ impl Ledger {
     /// What this replica has issued to a workload and has not expired; none if there is nothing.
     pub fn issued(&self, account: &Account, by: &str) -> Option<IssuedStatus> {
         let pages = self.pages();
-        let page = pages.pages.get(account)?;
+        let page = pages.by_account.get(account)?;
         let (issued_at, serial, not_after) = page.newest.clone()?;
-        let ways: BTreeSet<_> = page.live.iter().map(|(_, _, path)| delivery(*path)).collect();
+        let ways: BTreeSet<_> = page.live.iter().filter_map(|(_, _, path)| delivery(*path)).collect();
         Some(IssuedStatus {
             by: by.to_owned(),
             live: i64::try_from(page.live.len()).unwrap_or(i64::MAX),
@@ -112,7 +112,7 @@ impl Ledger {
     /// How many certificates have not expired, by the way they were asked for.
     pub fn live(&self) -> BTreeMap<Path, i64> {
         let mut live = BTreeMap::new();
-        for page in self.pages().pages.values() {
+        for page in self.pages().by_account.values() {
             for (_, _, path) in &page.live {
                 *live.entry(*path).or_default() += 1;
             }

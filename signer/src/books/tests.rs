@@ -52,7 +52,7 @@ fn what_has_expired_is_struck_out() {
     ledger.prune(at(1000));
     assert_eq!(ledger.issued(&account("api"), "me"), None);
     assert!(
-        ledger.pages().pages.is_empty() && ledger.pages().ends.is_empty(),
+        ledger.pages().by_account.is_empty() && ledger.pages().ends.is_empty(),
         "nothing is kept"
     );
 }

@@ -96,15 +96,14 @@ impl Answerer for SigningRequests {
     async fn answer(&self, object: DynamicObject) -> Answer {
         let now = clock::now();
         let approved = has(&object.data["status"], "Approved");
-        let (label, checked) = match Request::read(&object) {
-            Ok(request) => (request.label(), self.check(&request, now).await),
-            Err(_) => {
-                let refusal = Refusal::new(
-                    Reason::InvalidRequest,
-                    "it cannot be read as a CertificateSigningRequest",
-                );
-                (object.metadata.name.clone().unwrap_or_default(), Some(Err(refusal)))
-            }
+        let (label, checked) = if let Ok(request) = Request::read(&object) {
+            (request.label(), self.check(&request, now).await)
+        } else {
+            let refusal = Refusal::new(
+                Reason::InvalidRequest,
+                "it cannot be read as a CertificateSigningRequest",
+            );
+            (object.metadata.name.clone().unwrap_or_default(), Some(Err(refusal)))
         };
         let Some(checked) = checked else {
             return Answer::Later;

@@ -64,8 +64,8 @@ fn check_extensions(extensions: &[X509Extension<'_>], grant: &Grant, key_type: K
             return Err(Refusal::new(Reason::InvalidRequest, "an extension is requested twice"));
         }
         match extension.parsed_extension() {
-            ParsedExtension::SubjectAlternativeName(names) => {
-                check_names(&names.general_names, grant)?;
+            ParsedExtension::SubjectAlternativeName(alternative) => {
+                check_names(&alternative.general_names, grant)?;
                 named = true;
             }
             ParsedExtension::BasicConstraints(constraints) if !constraints.ca => {}

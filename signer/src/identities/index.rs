@@ -124,7 +124,10 @@ impl Index {
             )
         };
         let identity = entry.parsed.identity.as_ref().map_err(|problems| invalid(problems))?;
-        let delivery = delivery(path);
+        let delivery = delivery(path).ok_or_else(|| {
+            let message = "the certificates of the signer's own servers are for nobody else";
+            Refusal::new(Reason::DeliveryNotAllowed, message)
+        })?;
         if !identity.delivery.contains(&delivery) {
             return Err(not_allowed(name, delivery));
         }
@@ -176,14 +179,15 @@ fn grant(
     })
 }
 
-/// The way, as a `ServiceIdentity` has it.
-pub fn delivery(path: Path) -> Delivery {
+/// The way, as a `ServiceIdentity` has it; none for what no workload can ask for.
+pub fn delivery(path: Path) -> Option<Delivery> {
     match path {
-        Path::PodCertificate => Delivery::PodCertificate,
-        Path::CertificateSigningRequest => Delivery::CertificateSigningRequest,
-        Path::IstioCa => Delivery::IstioCa,
-        Path::WorkloadApi => Delivery::WorkloadApi,
-        Path::Secret => Delivery::Secret,
+        Path::PodCertificate => Some(Delivery::PodCertificate),
+        Path::CertificateSigningRequest => Some(Delivery::CertificateSigningRequest),
+        Path::IstioCa => Some(Delivery::IstioCa),
+        Path::WorkloadApi => Some(Delivery::WorkloadApi),
+        Path::Secret => Some(Delivery::Secret),
+        Path::Serving => None,
     }
 }
 

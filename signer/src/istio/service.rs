@@ -176,14 +176,14 @@ impl<C: Cluster> Service<C> {
             }
         });
         let (caller, granted) = judged?;
-        let issued = issuer.issue(
+        let made = issuer.issue(
             Path::IstioCa,
             &name(&caller),
             &granted.grant,
             &granted.key,
             clock::precise(),
         );
-        let certificate = issued.map_err(|error| {
+        let certificate = made.map_err(|error| {
             warn!(%error, "no certificate can be made");
             Refusal::from(&error)
         })?;

@@ -140,6 +140,7 @@ impl Keeper {
                 server: true,
                 client: false,
             },
+            key_type: None,
             lifetime: LIFETIME,
             renew_after_percent: RENEW_AFTER_PERCENT,
         }

@@ -89,6 +89,8 @@ pub fn grant(
             server: true,
             client: true,
         },
+        // Proxies make keys of the kind that the mesh is configured with.
+        key_type: None,
         lifetime: asked.map_or(longest, |asked| asked.min(longest)),
         renew_after_percent: profile.map_or(RENEW_AFTER_PERCENT, |profile| profile.renew_after_percent),
     })
