@@ -109,12 +109,13 @@ fn issuing() -> Result<impl Fn()> {
             server: true,
             client: true,
         },
+        key_type: None,
         lifetime: SignedDuration::from_hours(24),
         renew_after_percent: 50,
     };
     Ok(move || {
-        let issued = issuer.issue(Path::IstioCa, "Pod shop/web-1", &grant, &key, clock::precise());
-        std::hint::black_box(issued).unwrap();
+        let certificate = issuer.issue(Path::IstioCa, "Pod shop/web-1", &grant, &key, clock::precise());
+        std::hint::black_box(certificate).unwrap();
     })
 }
 
@@ -127,7 +128,7 @@ async fn through_the_api(arguments: &Arguments, raw: f64) -> Result<()> {
     let tokens: Vec<String> = (0..PODS)
         .map(|number| world.pod("shop", "web", &format!("web-{number}"), &format!("u{number}"), "n1"))
         .collect();
-    let csr = csr(CertificateParams::default())?.0;
+    let csr = csr(&CertificateParams::default())?.0;
     let mut clients = Vec::new();
     for _ in 0..arguments.at_once {
         clients.push(connect(signer.address, &signer.ca.root).await?);

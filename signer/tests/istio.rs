@@ -99,7 +99,7 @@ async fn ask(
 }
 
 async fn ask_plainly(client: &mut Client, token: &str) -> Result<Given, (Code, String)> {
-    ask(client, token, &csr(plain()).unwrap().0, DAY, None).await
+    ask(client, token, &csr(&plain()).unwrap().0, DAY, None).await
 }
 
 #[tokio::test]
@@ -116,13 +116,13 @@ async fn a_pod_gets_its_own_identity_and_nothing_of_what_it_wrote() {
     ];
     params.custom_extensions = vec![CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0])];
     let mut client = connect(signer.address, &signer.ca.root).await.unwrap();
-    let (csr, key) = csr(params).unwrap();
+    let (csr, key) = csr(&params).unwrap();
     let given = ask(&mut client, &token, &csr, DAY, None).await.unwrap();
     assert_eq!(given.uris, ["spiffe://cluster.local/ns/shop/sa/web"]);
     assert_eq!((given.others, given.ca), (0, false));
     assert!((DAY - 5..=DAY).contains(&given.seconds), "{}", given.seconds);
     assert_eq!(given.chain.len(), 2, "leaf and intermediate");
-    assert_eq!(given.roots, [signer.ca.root.clone()]);
+    assert_eq!(given.roots, std::slice::from_ref(&signer.ca.root));
     let (_, leaf) = X509Certificate::from_der(&given.chain[0]).unwrap();
     assert_eq!(leaf.public_key().subject_public_key.data.as_ref(), key.public_key_raw());
     assert!(leaf.subject().iter().next().is_none());
@@ -289,7 +289,7 @@ async fn a_nodes_proxy_asks_for_the_workloads_of_its_node(
     world.change_pods(|pods| pods[2].live = false);
     let token = world.pod(namespace, account, "proxy", "u4", "n1");
     let mut client = connect(signer.address, &signer.ca.root).await.unwrap();
-    let csr = csr(plain()).unwrap().0;
+    let csr = csr(&plain()).unwrap().0;
     match (ask(&mut client, &token, &csr, DAY, Some(id)).await, refused) {
         (Ok(given), None) => assert_eq!(given.uris, [id]),
         (Err((code, message)), Some(expected)) => assert_eq!(code, expected, "{message}"),
@@ -304,14 +304,14 @@ async fn a_proxy_without_a_node_asks_for_nobody() {
     world.pod("shop", "web", "web-1", "u1", "");
     let token = world.pod("istio-system", "ztunnel", "proxy", "u4", "");
     let mut client = connect(signer.address, &signer.ca.root).await.unwrap();
-    let csr = csr(plain()).unwrap().0;
+    let csr = csr(&plain()).unwrap().0;
     let id = "spiffe://cluster.local/ns/shop/sa/web";
     let (code, _) = ask(&mut client, &token, &csr, DAY, Some(id)).await.unwrap_err();
     assert_eq!(code, Code::PermissionDenied);
 }
 
 fn altered() -> String {
-    let pem = csr(plain()).unwrap().0;
+    let pem = csr(&plain()).unwrap().0;
     let der = rustls::pki_types::CertificateSigningRequestDer::from_pem_slice(pem.as_bytes()).unwrap();
     let mut der = der.to_vec();
     let last = der.len() - 1;
@@ -334,7 +334,7 @@ fn rsa_2048() -> String {
 #[case::empty(String::new(), Code::InvalidArgument, "PEM")]
 #[case::garbage("garbage".to_owned(), Code::InvalidArgument, "PEM")]
 #[case::certificate("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(), Code::InvalidArgument, "PEM")]
-#[case::two(csr(plain()).unwrap().0.repeat(2), Code::InvalidArgument, "PEM")]
+#[case::two(csr(&plain()).unwrap().0.repeat(2), Code::InvalidArgument, "PEM")]
 #[case::no_request(as_pem(&[0x30, 0]), Code::InvalidArgument, "PKCS#10")]
 #[case::altered(altered(), Code::InvalidArgument, "not signed")]
 #[case::rsa(rsa_2048(), Code::InvalidArgument, "ECC_SIGNATURE_ALGORITHM")]
@@ -380,7 +380,7 @@ async fn a_life_is_as_long_as_asked_and_allowed(
         world.profile("shop", "web", profile);
     }
     let mut client = connect(signer.address, &signer.ca.root).await.unwrap();
-    let csr = csr(plain()).unwrap().0;
+    let csr = csr(&plain()).unwrap().0;
     match (ask(&mut client, &token, &csr, asked, None).await, expected) {
         (Ok(given), Ok(seconds)) => assert!((seconds - 5..=seconds).contains(&given.seconds), "{}", given.seconds),
         (Err((code, message)), Err(expected)) => assert_eq!(code, expected, "{message}"),
@@ -396,7 +396,7 @@ async fn tests_may_have_lives_of_minutes() {
     let signer = serve(settings, &world).await;
     let token = world.pod("shop", "web", "web-1", "u1", "n1");
     let mut client = connect(signer.address, &signer.ca.root).await.unwrap();
-    let csr = csr(plain()).unwrap().0;
+    let csr = csr(&plain()).unwrap().0;
     let given = ask(&mut client, &token, &csr, 600, None).await.unwrap();
     assert!((595..=600).contains(&given.seconds), "{}", given.seconds);
 }
@@ -464,7 +464,7 @@ async fn a_nodes_proxy_that_starts_costs_one_review() {
         );
     }
     let client = connect(signer.address, &signer.ca.root).await.unwrap();
-    let csr = csr(plain()).unwrap().0;
+    let csr = csr(&plain()).unwrap().0;
     let asked = (0..30).map(|number| {
         let (mut client, token, csr) = (client.clone(), token.clone(), csr.clone());
         async move {
@@ -536,7 +536,7 @@ proptest! {
                 format!("spiffe://{domain}/ns/{}/sa/{}", namespaces[usize::from(namespace)], accounts[usize::from(account)])
             });
             let mut client = connect(signer.address, &signer.ca.root).await.unwrap();
-            let csr = csr(plain()).unwrap().0;
+            let csr = csr(&plain()).unwrap().0;
             let given = ask(&mut client, &token, &csr, DAY, id.as_deref()).await;
 
             let own = there.iter().find(|pod| (pod.0, pod.1, &pod.2, &pod.3) == (caller.0, caller.1, &caller.2, &caller.3) && pod.5);

@@ -103,7 +103,7 @@ async fn a_kubelet_gets_the_certificate_of_its_pod() {
     assert!(time(&status["beginRefreshAt"]).unwrap() < time(&status["notAfter"]).unwrap());
 
     // And the identity says so.
-    let identity = format!("{}/api", IDENTITIES);
+    let identity = format!("{IDENTITIES}/api");
     let (reason, message) = workloads.condition(&identity, "Issued", "True").await;
     assert_eq!(
         (reason.as_str(), message.as_str()),
@@ -134,7 +134,7 @@ async fn the_shortest_lives_and_extreme_renewal_points_are_accepted() {
         request["spec"]["maxExpirationSeconds"] = json!(3600);
         let path = workloads.ask_as_kubelet(&request).await;
         workloads.condition(&path, "Issued", "True").await;
-        let identity = format!("{}/{name}", IDENTITIES);
+        let identity = format!("{IDENTITIES}/{name}");
         let deleted = workloads
             .admin
             .send("DELETE", &identity, "application/json", &json!({}))
@@ -164,7 +164,7 @@ async fn every_kind_of_key_is_issued_for_and_no_other_than_the_profiles() {
         let (reason, message) = workloads.denied(&workloads.request_with(&pod, other)).await;
         assert_eq!(reason, "UnsupportedKeyType");
         assert!(message.contains(kind), "{message}");
-        let identity = format!("{}/api", IDENTITIES);
+        let identity = format!("{IDENTITIES}/api");
         workloads
             .admin
             .send("DELETE", &identity, "application/json", &json!({}))
@@ -229,7 +229,7 @@ async fn who_writes_a_request_with_every_right_is_no_workload_by_it() {
         .await
         .unwrap();
     assert_eq!(workloads.denied(&changed(&[])).await.0, "PodEnded");
-    let metrics = workloads.get(&format!("{}/none", IDENTITIES)).await;
+    let metrics = workloads.get(&format!("{IDENTITIES}/none")).await;
     assert!(metrics.is_err());
 }
 
@@ -245,7 +245,7 @@ async fn an_identity_that_comes_a_little_late_is_waited_for_and_no_longer() {
     assert_eq!(reason, "DeliveryNotAllowed");
     assert!(message.contains("add PodCertificate to its spec.delivery"), "{message}");
 
-    let identity = format!("{}/api", IDENTITIES);
+    let identity = format!("{IDENTITIES}/api");
     workloads
         .admin
         .send("DELETE", &identity, "application/json", &json!({}))

@@ -41,7 +41,7 @@ async fn a_secret_is_made_changed_and_removed_with_what_asks_for_it() {
     let key = rustls::sign::CertifiedKey::from_der(chain, key, &provider).unwrap();
     key.keys_match().unwrap();
 
-    let status = format!("{}/api", IDENTITIES);
+    let status = format!("{IDENTITIES}/api");
     let (reason, message) = workloads.condition(&status, "KeyAtRest", "True").await;
     assert_eq!(reason, "Secret");
     assert!(message.contains("at rest in etcd"), "{message}");
@@ -76,7 +76,7 @@ async fn anothers_secret_is_left_alone() {
     workloads
         .identity("api", json!({"delivery": ["Secret"], "secretName": "tls"}))
         .await;
-    let status = format!("{}/api", IDENTITIES);
+    let status = format!("{IDENTITIES}/api");
     let said = |object: &Value| {
         crate::cluster::condition(object, "KeyAtRest").is_some_and(|condition| condition["reason"] == "SecretNotOwned")
     };

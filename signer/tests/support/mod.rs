@@ -354,7 +354,7 @@ impl TowerService<Uri> for Connector {
 }
 
 /// A certification request in PEM, and its key.
-pub fn csr(params: CertificateParams) -> Result<(String, KeyPair)> {
+pub fn csr(params: &CertificateParams) -> Result<(String, KeyPair)> {
     let key = KeyPair::generate()?;
     Ok((params.serialize_request(&key)?.pem()?, key))
 }

@@ -44,7 +44,7 @@ fn params() -> CertificateParams {
     params
 }
 
-fn pem(params: CertificateParams) -> Vec<u8> {
+fn pem(params: &CertificateParams) -> Vec<u8> {
     params
         .serialize_request(&KeyPair::generate().unwrap())
         .unwrap()
@@ -53,6 +53,7 @@ fn pem(params: CertificateParams) -> Vec<u8> {
         .into_bytes()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "calls read better")]
 fn request(params: CertificateParams) -> Request {
     let extra = |key: &str, value: &str| (format!("authentication.kubernetes.io/{key}"), vec![value.to_owned()]);
     Request {
@@ -62,7 +63,7 @@ fn request(params: CertificateParams) -> Request {
         username: "system:serviceaccount:shop:api".into(),
         user_uid: "api-uid".into(),
         extra: [extra("pod-name", "api-1"), extra("pod-uid", "api-1-uid")].into(),
-        pem: pem(params),
+        pem: pem(&params),
         usages: vec!["digital signature".into(), "client auth".into()],
         duration: Some(SignedDuration::from_hours(6)),
     }

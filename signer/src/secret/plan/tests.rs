@@ -106,8 +106,8 @@ fn what_nobody_wants_is_deleted() {
     let seen = there(&wanted_of(&first));
     let delete = Step::Delete(tls(), seen[&tls()].clone());
     let without = index(&[("one", json!({"serviceAccountName": "api"}))]);
-    assert_eq!(plan(&without, &seen, &roots(), now()), [delete.clone()]);
-    assert_eq!(plan(&index(&[]), &seen, &roots(), now()), [delete.clone()]);
+    assert_eq!(plan(&without, &seen, &roots(), now()), std::slice::from_ref(&delete));
+    assert_eq!(plan(&index(&[]), &seen, &roots(), now()), std::slice::from_ref(&delete));
     let mut renamed = spec();
     renamed["secretName"] = json!("other");
     let steps = plan(&index(&[("one", renamed)]), &seen, &roots(), now());
