@@ -1,6 +1,7 @@
 //! The certificate authority: what it signs, and with what.
 
 mod leaf;
+pub mod rotation;
 
 use std::fmt;
 
