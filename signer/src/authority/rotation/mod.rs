@@ -22,8 +22,8 @@ use jiff::Timestamp;
 
 pub(crate) use due::MOST_ROOTS;
 pub use due::{Next, next};
-pub(crate) use plan::after;
 pub use plan::{Plan, PlanError, Source};
+pub(crate) use plan::{after, before};
 pub use state::{Intermediate, Origin, Root, State};
 
 /// A root or an intermediate that was made or brought.

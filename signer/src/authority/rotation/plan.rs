@@ -107,6 +107,7 @@ pub(crate) fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-fn before(time: Timestamp, duration: SignedDuration) -> Timestamp {
+/// A time so much earlier, or the beginning of time.
+pub(crate) fn before(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.saturating_sub(duration).unwrap_or(Timestamp::MIN)
 }
