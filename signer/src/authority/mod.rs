@@ -2,10 +2,16 @@
 
 pub mod brought;
 mod ca_key;
+pub mod follow;
+pub mod keep;
 mod kept;
+pub mod lead;
 mod leaf;
 mod make;
+mod metrics;
+pub mod object;
 pub mod rotation;
+mod status;
 pub mod store;
 mod workshop;
 
@@ -22,6 +28,7 @@ use crate::key::PublicKey;
 pub use ca_key::{CaKey, KeyTextError};
 pub use kept::{Kept, Unreadable};
 pub use leaf::{Certificate, Serial};
+pub use metrics::{AuthorityMetrics, Failure};
 pub use workshop::MakeError;
 
 /// How far the clock of a peer may be behind: certificates begin this much before they are made. The API server takes no
@@ -144,6 +151,7 @@ impl Authority {
     }
 
     /// Lets it sign nothing that lives longer than this: its root may end before it.
+    #[must_use]
     pub fn until(mut self, ends: Timestamp) -> Self {
         self.ends = self.ends.min(ends);
         self

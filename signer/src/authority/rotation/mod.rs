@@ -148,17 +148,16 @@ fn take<M: Maker>(
             state.roots.push(published(made, Origin::Made, now));
             state.rotated_for.root.clone_from(&seen.asked.root);
         }
-        Step::TakeRoot(root) => match state.root_mut(&root.sha256) {
-            // It was brought before, and is in the bundles still.
-            Some(known) => {
+        Step::TakeRoot(root) => {
+            if let Some(known) = state.root_mut(&root.sha256) {
+                // It was brought before, and is in the bundles still.
                 known.state = RootState::Published;
                 known.origin = Origin::Brought;
-            }
-            None => {
+            } else {
                 maker.take_root(root)?;
                 state.roots.push(published(root.clone(), Origin::Brought, now));
             }
-        },
+        }
         Step::NotePublished(root) => {
             if let Some(root) = state.root_mut(root) {
                 root.published = Some(now);
