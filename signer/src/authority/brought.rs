@@ -149,7 +149,7 @@ fn made(root: &Root) -> Made {
 }
 
 /// A certificate that nobody gets and whose key is gone at once.
-fn trial(
+pub(super) fn trial(
     authority: &Authority,
     trust_domain: &TrustDomain,
     now: Timestamp,

@@ -1,8 +1,11 @@
 use countersign_crds::certificate_authority::CertificateAuthoritySpec;
+use countersign_identity::Bundles;
+use countersign_identity::svid::{self, Withdrawn};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 
 use super::*;
+use crate::authority::brought;
 use crate::authority::rotation::{Plan, Seen, Step, after};
 use crate::authority::store::{self, Reading, TYPE};
 
@@ -35,6 +38,29 @@ fn what_was_written_is_read() {
     let authority = again.authority().unwrap();
     assert_eq!(authority.ends(), kept.state.signing.as_ref().unwrap().ends);
     assert_eq!(again.bundle().roots().count(), 1);
+}
+
+#[test]
+fn what_is_signed_is_accepted_with_the_roots_before_and_after_a_rotation() {
+    let accepted = |signer: &Kept, verifier: &Kept, hours: i64| {
+        let now = after(now(), SignedDuration::from_hours(hours));
+        let authority = signer.authority().unwrap();
+        let leaf = brought::trial(&authority, &domain(), now).unwrap();
+        let presented: Vec<_> = std::iter::once(leaf).chain(authority.chain().to_vec()).collect();
+        svid::verify(&presented, &Bundles::new(verifier.bundle()), &Withdrawn::default(), now).is_ok()
+    };
+    let kept = first();
+    assert!(accepted(&kept, &kept, 0));
+    let mut seen = Seen::default();
+    seen.asked.root = Some("now".to_owned());
+    let (published, _) = advanced(&kept, &seen, 1);
+    seen.published = published.state.bundle();
+    let (published, _) = advanced(&published, &seen, 1);
+    let (used, _) = advanced(&published, &seen, 25);
+    assert_ne!(used.state.signing, published.state.signing);
+    assert!(accepted(&used, &published, 25), "consumers are behind");
+    assert!(accepted(&published, &used, 25), "what was signed before is valid still");
+    assert!(!accepted(&used, &kept, 25), "that is why it is distributed first");
 }
 
 #[test]
