@@ -147,7 +147,7 @@ func TestSchemaHasTheSameNamesAndRefusesOthers(t *testing.T) {
 var rule = regexp.MustCompile(`(?m)^- apiGroups: \[(.*)\]\n  resources: \[(.*)\]\n(?:  resourceNames: \[(.*)\]\n)?  verbs: \[(.*)\]$`)
 
 func TestRolesNameWhatTheyAllow(t *testing.T) {
-	const audit = "templates/webhook/audit-rbac.yaml"
+	const audit, signer = "templates/webhook/audit-rbac.yaml", "templates/signer/rbac.yaml"
 	checked := 0
 	for _, file := range templates(t) {
 		text := read(t, file)
@@ -171,10 +171,19 @@ func TestRolesNameWhatTheyAllow(t *testing.T) {
 				}
 			case strings.Contains(all, "*"):
 				t.Errorf("%s allows too much: %s", file, match[0])
-			case strings.Contains(resources, "secrets") && verbs != "create" && (verbs != "get" || only == ""):
+			case strings.Contains(resources, "secrets") && verbs != "create" && only == "":
 				t.Errorf("%s may read Secrets: %s", file, match[0])
+			case strings.Contains(resources, "secrets") && verbs != "create" && verbs != "get" && file != signer:
+				t.Errorf("%s may do more than read a Secret: %s", file, match[0])
+			case strings.Contains(only, "countersign-ca") && file != signer:
+				t.Errorf("%s may read the authority's keys: %s", file, match[0])
 			}
 		}
+	}
+	// What it may do in all namespaces has no Secrets in it.
+	everywhere, _, _ := strings.Cut(read(t, signer), "\nkind: Role\n")
+	if strings.Contains(everywhere, "secrets") {
+		t.Errorf("%s may read Secrets everywhere", signer)
 	}
 	if checked < 10 {
 		t.Errorf("only %d rules were checked", checked)

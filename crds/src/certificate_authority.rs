@@ -63,8 +63,8 @@ pub const ROTATE_INTERMEDIATE_ANNOTATION: &str = "countersign.dev/rotate-interme
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
-    validation = Rule::new("has(self.intermediate.secretName) || duration(self.root.duration) >= duration(self.intermediate.duration) + duration(self.intermediate.duration) + duration(self.propagation)")
-        .message("root.duration must be at least twice intermediate.duration, and propagation, so that there is time to replace a root"),
+    validation = Rule::new("has(self.intermediate.secretName) || duration(self.root.duration) >= duration(self.intermediate.duration) + duration(self.intermediate.duration) + duration(self.propagation) + duration(self.propagation) + duration(self.propagation)")
+        .message("root.duration must be at least 2 x intermediate.duration + 3 x propagation, so that there is time to replace a root"),
     validation = Rule::new("duration(self.propagation) > duration('0s')")
         .message("propagation must be longer than zero")
 )]

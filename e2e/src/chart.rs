@@ -81,6 +81,14 @@ pub async fn install_webhook_account(testbed: &Testbed) -> Result<()> {
     Ok(())
 }
 
+/// Installs the service account of the chart's signer, with its rights. `settings` are Helm's.
+pub async fn install_signer_account(testbed: &Testbed, settings: &[&str]) -> Result<()> {
+    for name in ["serviceaccount.yaml", "rbac.yaml"] {
+        testbed.apply(&rendered(&format!("signer/{name}"), settings)?).await?;
+    }
+    Ok(())
+}
+
 /// A kubeconfig with a token of the service account of the chart's operator.
 pub async fn kubeconfig(testbed: &Testbed) -> Result<PathBuf> {
     kubeconfig_of(testbed, "countersign").await

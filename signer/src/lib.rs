@@ -14,7 +14,9 @@
 
 pub mod authority;
 pub mod books;
+pub mod bundle;
 pub mod csr;
+mod flags;
 pub mod grant;
 pub mod identities;
 pub mod issue;
@@ -24,5 +26,9 @@ pub mod pem;
 pub mod pod_certificate;
 pub mod refusal;
 mod requests;
+mod run;
 pub mod secret;
 pub mod status;
+
+pub use flags::Flags;
+pub use run::{Parts, RunError, run};

@@ -95,3 +95,22 @@ spec:
 {{- define "countersign.webhookAccountName" -}}
 {{- default (include "countersign.webhookName" .) .Values.webhook.serviceAccount.name }}
 {{- end }}
+
+{{/* The name of what belongs to the signer. */}}
+{{- define "countersign.signerName" -}}
+{{ include "countersign.fullname" . }}-signer
+{{- end }}
+
+{{- define "countersign.signerAccountName" -}}
+{{- default (include "countersign.signerName" .) .Values.signer.serviceAccount.name }}
+{{- end }}
+
+{{- define "countersign.signerSelectorLabels" -}}
+{{ include "countersign.instanceLabels" . }}
+app.kubernetes.io/component: signer
+{{- end }}
+
+{{- define "countersign.signerLabels" -}}
+{{ include "countersign.signerSelectorLabels" . }}
+{{ include "countersign.chartLabels" . }}
+{{- end }}

@@ -38,8 +38,8 @@ async fn a_certificate_authority_is_checked_filled_in_and_shown() {
             "twice the shortest certificate",
         ),
         (
-            json!({"root": {"duration": "1463h"}}),
-            "at least twice intermediate.duration",
+            json!({"root": {"duration": "1511h"}}),
+            "at least 2 x intermediate.duration",
         ),
         (json!({"propagation": "0s"}), "longer than zero"),
         (json!({"propagation": "a day"}), "propagation"),

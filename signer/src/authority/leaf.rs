@@ -23,6 +23,11 @@ impl Serial {
         random[0] = random[0] & 0x7f | 0x40;
         Self(random)
     }
+
+    /// Its bytes, big-endian.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl fmt::Display for Serial {

@@ -1,18 +1,35 @@
 //! The certificate authority: what it signs, and with what.
 
+pub mod brought;
+mod ca_key;
+pub mod follow;
+pub mod keep;
+mod kept;
+pub mod lead;
 mod leaf;
+mod make;
+mod metrics;
+pub mod object;
+pub mod rotation;
+mod status;
+pub mod store;
+mod workshop;
 
 use std::fmt;
 
 use jiff::Timestamp;
-use rcgen::{Issuer, KeyPair};
+use rcgen::{Issuer, PublicKeyData as _};
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::grant::Grant;
 use crate::key::PublicKey;
 
+pub use ca_key::{CaKey, KeyTextError};
+pub use kept::{Kept, Unreadable};
 pub use leaf::{Certificate, Serial};
+pub use metrics::{AuthorityMetrics, Failure};
+pub use workshop::MakeError;
 
 /// How far the clock of a peer may be behind: certificates begin this much before they are made. The API server takes no
 /// certificate for a Pod that begins five minutes or more before or after its own time; this leaves its clock room too.
@@ -56,7 +73,7 @@ pub enum AuthorityError {
 
 /// What signs certificates: an intermediate with its key, and what leads from it to a root.
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Issuer<'static, CaKey>,
     /// The intermediate first, then what signed it; no root.
     chain: Vec<CertificateDer<'static>>,
     begins: Timestamp,
@@ -79,10 +96,17 @@ impl Authority {
     /// # Errors
     ///
     /// If the first certificate cannot sign others, or the key is not its own.
-    pub fn new(chain: Vec<CertificateDer<'static>>, key: KeyPair) -> Result<Self, AuthorityError> {
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: impl Into<CaKey>) -> Result<Self, AuthorityError> {
+        let key = key.into();
         let first = chain.first().ok_or(AuthorityError::Empty)?;
+        let time = |seconds: i64| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+        let (mut begins, mut ends) = (Timestamp::MIN, Timestamp::MAX);
         for (index, certificate) in chain.iter().enumerate() {
-            X509Certificate::from_der(certificate).map_err(|_| AuthorityError::Unreadable(index + 1))?;
+            let (_, parsed) =
+                X509Certificate::from_der(certificate).map_err(|_| AuthorityError::Unreadable(index + 1))?;
+            // What is above it must be valid too.
+            begins = begins.max(time(parsed.validity().not_before.timestamp()));
+            ends = ends.min(time(parsed.validity().not_after.timestamp()));
         }
         let (_, parsed) = X509Certificate::from_der(first).map_err(|_| AuthorityError::Unreadable(1))?;
         let signs = parsed
@@ -93,14 +117,9 @@ impl Authority {
         if !(parsed.is_ca() && signs) {
             return Err(AuthorityError::NotAnAuthority);
         }
-        if parsed.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
+        if parsed.public_key().subject_public_key.data.as_ref() != key.der_bytes() {
             return Err(AuthorityError::OtherKey);
         }
-        let time = |seconds: i64| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-        let (begins, ends) = (
-            time(parsed.validity().not_before.timestamp()),
-            time(parsed.validity().not_after.timestamp()),
-        );
         let serial = hex(parsed.raw_serial());
         Ok(Self {
             issuer: Issuer::from_ca_cert_der(first, key)?,
@@ -131,12 +150,19 @@ impl Authority {
         &self.chain
     }
 
-    /// When its certificate ends.
+    /// Lets it sign nothing that lives longer than this: its root may end before it.
+    #[must_use]
+    pub fn until(mut self, ends: Timestamp) -> Self {
+        self.ends = self.ends.min(ends);
+        self
+    }
+
+    /// When it ends, with all that is above it.
     pub fn ends(&self) -> Timestamp {
         self.ends
     }
 
-    /// When its certificate begins.
+    /// When it begins.
     pub fn begins(&self) -> Timestamp {
         self.begins
     }

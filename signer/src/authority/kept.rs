@@ -1,0 +1,228 @@
+//! What is kept of an authority, and how it is written down: the data of one Secret.
+
+use std::collections::BTreeMap;
+
+use countersign_identity::{Bundle, Fingerprint, TrustDomain, bundle::Root as TrustedRoot, pem};
+use k8s_openapi::ByteString;
+use rcgen::PublicKeyData as _;
+use rustls::pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use zeroize::Zeroize as _;
+
+use super::rotation::State;
+use super::{Authority, CaKey};
+
+/// The form that is written and read.
+const VERSION: u32 = 1;
+const STATE: &str = "state.json";
+const CHAIN: &str = "intermediate.crt";
+const KEY: &str = "intermediate.key";
+
+/// Why what is kept cannot be used. Nothing of it is quoted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// An entry is missing.
+    #[error("it has no entry {0}")]
+    Missing(String),
+    /// The state cannot be read.
+    #[error("its entry {STATE} is not what this version of the signer writes")]
+    State,
+    /// It was written by a later version.
+    #[error(
+        "its entry {STATE} is of version {0}, and this signer knows version {VERSION}: install the newer one again"
+    )]
+    Version(u32),
+    /// It belongs to another trust domain.
+    #[error("it holds the authority of the trust domain {0}, and the signer is set to another")]
+    TrustDomain(String),
+    /// A certificate or a key cannot be read.
+    #[error("its entry {0} is damaged")]
+    Damaged(String),
+    /// Two entries do not belong together.
+    #[error("its entries {0} and {1} do not belong together")]
+    Apart(String, String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Document {
+    version: u32,
+    trust_domain: String,
+    state: State,
+}
+
+/// What is kept of an authority. Copies share their keys.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    pub(super) trust_domain: TrustDomain,
+    pub(super) state: State,
+    pub(super) roots: BTreeMap<String, CertificateDer<'static>>,
+    pub(super) root_keys: BTreeMap<String, CaKey>,
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) key: Option<CaKey>,
+}
+
+impl Kept {
+    /// Nothing yet.
+    pub fn new(trust_domain: TrustDomain) -> Self {
+        Self {
+            trust_domain,
+            state: State::default(),
+            roots: BTreeMap::new(),
+            root_keys: BTreeMap::new(),
+            chain: Vec::new(),
+            key: None,
+        }
+    }
+
+    /// Where roots and intermediates stand.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What certificates are signed with; none if there is no intermediate.
+    pub fn authority(&self) -> Option<Authority> {
+        let root = self.state.root(&self.state.signing.as_ref()?.under)?;
+        let authority = Authority::new(self.chain.clone(), self.key.clone()?).ok()?;
+        Some(authority.until(root.ends))
+    }
+
+    /// The roots, for those who verify.
+    pub fn bundle(&self) -> Bundle {
+        let mut bundle = Bundle::new(self.trust_domain.clone());
+        for certificate in self.roots.values() {
+            // Each was read before it was kept.
+            if let Ok(root) = TrustedRoot::read(certificate.clone()) {
+                bundle.add_root(root);
+            }
+        }
+        bundle
+    }
+
+    /// Throws away what the state does not need: certificates of roots that are withdrawn, and keys that nothing is signed
+    /// with any more.
+    pub(super) fn tidy(&mut self) {
+        let state = &self.state;
+        self.roots.retain(|sha256, _| state.root(sha256).is_some());
+        self.root_keys.retain(|sha256, _| state.needs_key(sha256));
+    }
+
+    /// The entries of the Secret.
+    pub(super) fn write(&self) -> BTreeMap<String, ByteString> {
+        let document = Document {
+            version: VERSION,
+            trust_domain: self.trust_domain.to_string(),
+            state: self.state.clone(),
+        };
+        let mut entries = BTreeMap::new();
+        let json = serde_json::to_vec(&document).unwrap_or_default();
+        entries.insert(STATE.to_owned(), ByteString(json));
+        for (sha256, certificate) in &self.roots {
+            let text = pem::certificate(certificate).into_bytes();
+            entries.insert(root_entry(sha256, "crt"), ByteString(text));
+        }
+        for (sha256, key) in &self.root_keys {
+            entries.insert(root_entry(sha256, "key"), ByteString(key.to_pem().as_bytes().to_vec()));
+        }
+        if let Some(key) = &self.key {
+            let chain: String = self.chain.iter().map(pem::certificate).collect();
+            entries.insert(CHAIN.to_owned(), ByteString(chain.into_bytes()));
+            entries.insert(KEY.to_owned(), ByteString(key.to_pem().as_bytes().to_vec()));
+        }
+        entries
+    }
+
+    /// Reads the entries of the Secret.
+    ///
+    /// # Errors
+    ///
+    /// If anything is missing, damaged or does not fit. Then it must not be written over: the keys in it may be the only
+    /// ones.
+    pub(super) fn read(trust_domain: &TrustDomain, entries: &BTreeMap<String, ByteString>) -> Result<Self, Unreadable> {
+        let entry = |name: &str| {
+            let bytes = entries.get(name).map(|bytes| bytes.0.as_slice());
+            bytes.ok_or_else(|| Unreadable::Missing(name.to_owned()))
+        };
+        let document = document(entry(STATE)?)?;
+        if document.trust_domain != trust_domain.as_str() {
+            return Err(Unreadable::TrustDomain(document.trust_domain));
+        }
+        let mut kept = Self::new(trust_domain.clone());
+        kept.state = document.state;
+        for root in &kept.state.roots {
+            let name = root_entry(&root.sha256, "crt");
+            let certificate = one_certificate(entry(&name)?).ok_or_else(|| Unreadable::Damaged(name.clone()))?;
+            if Fingerprint::of(&certificate).to_string() != root.sha256
+                || TrustedRoot::read(certificate.clone()).is_err()
+            {
+                return Err(Unreadable::Apart(name, STATE.to_owned()));
+            }
+            if kept.state.needs_key(&root.sha256) {
+                let key_name = root_entry(&root.sha256, "key");
+                let key = read_key(entry(&key_name)?, &key_name)?;
+                if !belongs(&key, &certificate) {
+                    return Err(Unreadable::Apart(name, key_name));
+                }
+                kept.root_keys.insert(root.sha256.clone(), key);
+            }
+            kept.roots.insert(root.sha256.clone(), certificate);
+        }
+        if let Some(signing) = &kept.state.signing {
+            let damaged = |_| Unreadable::Damaged(CHAIN.to_owned());
+            kept.chain = pem::certificates(entry(CHAIN)?)
+                .collect::<Result<_, _>>()
+                .map_err(damaged)?;
+            let first = kept.chain.first().map(|first| Fingerprint::of(first).to_string());
+            if first.as_ref() != Some(&signing.sha256) {
+                return Err(Unreadable::Apart(CHAIN.to_owned(), STATE.to_owned()));
+            }
+            kept.key = Some(read_key(entry(KEY)?, KEY)?);
+            if kept.authority().is_none() {
+                return Err(Unreadable::Apart(CHAIN.to_owned(), KEY.to_owned()));
+            }
+        }
+        Ok(kept)
+    }
+}
+
+/// Overwrites the values of entries: keys are among them.
+pub(super) fn wipe(entries: &mut BTreeMap<String, ByteString>) {
+    for bytes in entries.values_mut() {
+        bytes.0.zeroize();
+    }
+}
+
+fn document(json: &[u8]) -> Result<Document, Unreadable> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let Versioned { version } = serde_json::from_slice(json).map_err(|_| Unreadable::State)?;
+    if version != VERSION {
+        return Err(Unreadable::Version(version));
+    }
+    serde_json::from_slice(json).map_err(|_| Unreadable::State)
+}
+
+fn root_entry(sha256: &str, kind: &str) -> String {
+    format!("root-{sha256}.{kind}")
+}
+
+fn one_certificate(text: &[u8]) -> Option<CertificateDer<'static>> {
+    let mut certificates = pem::certificates(text);
+    let first = certificates.next()?.ok()?;
+    certificates.next().is_none().then_some(first)
+}
+
+fn read_key(text: &[u8], name: &str) -> Result<CaKey, Unreadable> {
+    CaKey::from_pem(text).map_err(|_| Unreadable::Damaged(name.to_owned()))
+}
+
+fn belongs(key: &CaKey, certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate)
+        .is_ok_and(|(_, parsed)| parsed.public_key().subject_public_key.data.as_ref() == key.der_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! What a `CertificateAuthority` asks for, in numbers.
+
+use countersign_crds::certificate_authority::{CaKeyAlgorithm, CertificateAuthoritySpec};
+use jiff::{SignedDuration, Timestamp};
+
+/// The shortest life of an intermediate: twice that of the shortest certificate, so that half of it is enough for one.
+const SHORTEST_INTERMEDIATE: SignedDuration = SignedDuration::from_hours(2);
+
+/// Why a `CertificateAuthority` cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A duration cannot be read.
+    #[error("spec.{0}: not a duration of at most 100 years, such as 24h")]
+    Duration(&'static str),
+    /// There would be no time to distribute a root.
+    #[error("spec.propagation: must be longer than zero")]
+    NoPropagation,
+    /// What intermediates sign could not live.
+    #[error("spec.intermediate.duration: must be longer than 2h, twice the shortest certificate")]
+    ShortIntermediate,
+    /// A root would end before the next one could be used.
+    #[error(
+        "spec.root.duration: must be at least 2 x intermediate.duration + 3 x propagation, so that the next root is \
+         distributed and used before it ends"
+    )]
+    ShortRoot,
+}
+
+/// Where intermediates come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The signer makes them, and the roots above them.
+    Made,
+    /// They are brought in a Secret.
+    Brought,
+}
+
+/// What a `CertificateAuthority` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where intermediates come from.
+    pub source: Source,
+    /// The kind of new keys.
+    pub algorithm: CaKeyAlgorithm,
+    /// How long a root lives.
+    pub root: SignedDuration,
+    /// How long an intermediate lives.
+    pub intermediate: SignedDuration,
+    /// How far consumers may be behind.
+    pub propagation: SignedDuration,
+}
+
+impl Plan {
+    /// Reads what is asked for.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be done without a time in which certificates are not trusted.
+    pub fn new(spec: &CertificateAuthoritySpec) -> Result<Self, PlanError> {
+        let plan = Self {
+            source: match spec.intermediate.secret_name {
+                None => Source::Made,
+                Some(_) => Source::Brought,
+            },
+            algorithm: spec.key_algorithm,
+            root: duration(&spec.root.duration).ok_or(PlanError::Duration("root.duration"))?,
+            intermediate: duration(&spec.intermediate.duration).ok_or(PlanError::Duration("intermediate.duration"))?,
+            propagation: duration(&spec.propagation).ok_or(PlanError::Duration("propagation"))?,
+        };
+        if plan.propagation <= SignedDuration::ZERO {
+            return Err(PlanError::NoPropagation);
+        }
+        if plan.source == Source::Made {
+            if plan.intermediate <= SHORTEST_INTERMEDIATE {
+                return Err(PlanError::ShortIntermediate);
+            }
+            if plan.root < plan.needed() {
+                return Err(PlanError::ShortRoot);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The shortest life of a root: distributed once before its use, and once more while the next one is distributed, and
+    /// then there is enough left for two intermediates.
+    fn needed(&self) -> SignedDuration {
+        self.intermediate * 2 + self.propagation * 3
+    }
+
+    /// When the root after one is to be made: when less than two intermediates and two propagations are left of it, and
+    /// a tenth of its life, in which the signer or the API server may be away.
+    pub(super) fn root_due(&self, made: Timestamp, ends: Timestamp) -> Timestamp {
+        let life = ends.duration_since(made);
+        let slack = (life / 10).min(life - self.needed()).max(SignedDuration::ZERO);
+        before(ends, self.intermediate * 2 + self.propagation * 2 + slack)
+    }
+}
+
+fn duration(text: &str) -> Option<SignedDuration> {
+    const LONGEST: SignedDuration = SignedDuration::from_hours(100 * 366 * 24);
+    let duration: SignedDuration = text.parse().ok()?;
+    (duration <= LONGEST && !duration.is_negative()).then_some(duration)
+}
+
+/// A time so much later, or the end of time.
+pub(crate) fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// A time so much earlier, or the beginning of time.
+pub(crate) fn before(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_sub(duration).unwrap_or(Timestamp::MIN)
+}
