@@ -14,29 +14,29 @@ use crate::cluster::{Workloads, condition};
 
 const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 
+fn signing_request(uris: &[&str]) -> Value {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    let uri = |uri: &&str| SanType::URI(Ia5String::try_from(*uri).unwrap());
+    params.subject_alt_names = uris.iter().map(uri).collect();
+    let pem = params
+        .serialize_request(&KeyPair::generate().unwrap())
+        .unwrap()
+        .pem()
+        .unwrap();
+    json!({
+        "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
+        "metadata": {"generateName": "csr-"},
+        "spec": {
+            "signerName": "countersign.dev/spiffe-csr", "request": STANDARD.encode(pem),
+            "usages": ["digital signature", "client auth"], "expirationSeconds": 3600,
+        },
+    })
+}
+
 impl Workloads {
     fn own_id(&self) -> String {
         format!("spiffe://example.org/ns/{}/sa/api", self.namespace.name())
-    }
-
-    fn signing_request(&self, uris: &[&str]) -> Value {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        let uri = |uri: &&str| SanType::URI(Ia5String::try_from(*uri).unwrap());
-        params.subject_alt_names = uris.iter().map(uri).collect();
-        let pem = params
-            .serialize_request(&KeyPair::generate().unwrap())
-            .unwrap()
-            .pem()
-            .unwrap();
-        json!({
-            "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
-            "metadata": {"generateName": "csr-"},
-            "spec": {
-                "signerName": "countersign.dev/spiffe-csr", "request": STANDARD.encode(pem),
-                "usages": ["digital signature", "client auth"], "expirationSeconds": 3600,
-            },
-        })
     }
 
     /// Makes a request as the workload in a Pod. Returns its path.
@@ -67,7 +67,7 @@ async fn a_workload_gets_its_own_identity_and_nobody_elses() {
         .await;
     let pod = workloads.pod("api-1").await;
     let own = workloads.own_id();
-    let path = workloads.ask_as(&pod, &workloads.signing_request(&[&own])).await;
+    let path = workloads.ask_as(&pod, &signing_request(&[&own])).await;
     workloads.condition(&path, "Approved", "True").await;
     let signed = |object: &Value| object["status"]["certificate"].is_string();
     let signed = workloads.until("the certificate", &path, signed).await;
@@ -81,12 +81,12 @@ async fn a_workload_gets_its_own_identity_and_nobody_elses() {
 
     let admin = own.replace("/sa/api", "/sa/admin");
     for uris in [&[][..], &[admin.as_str()], &[own.as_str(), admin.as_str()]] {
-        let path = workloads.ask_as(&pod, &workloads.signing_request(uris)).await;
+        let path = workloads.ask_as(&pod, &signing_request(uris)).await;
         let (reason, message) = workloads.condition(&path, "Denied", "True").await;
         assert_eq!(reason, "NamesNotAllowed");
         assert!(message.contains(&own), "{message}");
     }
-    let mut long = workloads.signing_request(&[&own]);
+    let mut long = signing_request(&[&own]);
     long["spec"]["expirationSeconds"] = json!(90_000);
     let path = workloads.ask_as(&pod, &long).await;
     assert_eq!(workloads.condition(&path, "Denied", "True").await.0, "InvalidDuration");
@@ -94,7 +94,7 @@ async fn a_workload_gets_its_own_identity_and_nobody_elses() {
     // Somebody with every right is no workload.
     let created = workloads
         .admin
-        .create(REQUESTS, &workloads.signing_request(&[&own]))
+        .create(REQUESTS, &signing_request(&[&own]))
         .await
         .unwrap();
     let path = format!("{REQUESTS}/{}", created["metadata"]["name"].as_str().unwrap());
@@ -110,9 +110,7 @@ async fn an_approval_by_hand_opens_nothing() {
     let workloads = Workloads::new().await;
     // Without an identity the approver waits a little, which is the time to approve by hand.
     let pod = workloads.pod("api-1").await;
-    let path = workloads
-        .ask_as(&pod, &workloads.signing_request(&[&workloads.own_id()]))
-        .await;
+    let path = workloads.ask_as(&pod, &signing_request(&[&workloads.own_id()])).await;
     wait_for("the approval by hand", Duration::from_secs(5), || async {
         let mut request = workloads.get(&path).await?;
         request["status"]["conditions"] =

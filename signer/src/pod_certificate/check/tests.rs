@@ -25,7 +25,7 @@ fn api() -> Index {
     index(&[("shop", &json!({"serviceAccountName": "api"}))])
 }
 
-fn pkcs10(params: CertificateParams, key: &KeyPair) -> RequestKey {
+fn pkcs10(params: &CertificateParams, key: &KeyPair) -> RequestKey {
     RequestKey::Pkcs10(params.serialize_request(key).unwrap().der().to_vec())
 }
 
@@ -47,7 +47,7 @@ fn request() -> Request {
         node: named("node-1"),
         longest: SignedDuration::from_hours(2),
         annotations: [].into(),
-        key: pkcs10(CertificateParams::default(), &KeyPair::generate().unwrap()),
+        key: pkcs10(&CertificateParams::default(), &KeyPair::generate().unwrap()),
     }
 }
 
@@ -132,7 +132,7 @@ fn apply(wrong: Wrong, request: &mut Request, facts: &mut Facts) {
         }
         Wrong::Weak => {
             let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-            request.key = pkcs10(CertificateParams::default(), &key);
+            request.key = pkcs10(&CertificateParams::default(), &key);
         }
         Wrong::Huge => request.key = RequestKey::Pkcs10(vec![0x30; 1 << 20]),
         Wrong::Truncated => {
@@ -147,7 +147,7 @@ fn apply(wrong: Wrong, request: &mut Request, facts: &mut Facts) {
         }
         Wrong::OtherKeyType => {
             request.key = pkcs10(
-                CertificateParams::default(),
+                &CertificateParams::default(),
                 &KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap(),
             );
         }
@@ -246,7 +246,7 @@ fn the_names_in_a_request_are_nothing() {
     let mut params = CertificateParams::new(names).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let request = Request {
-        key: pkcs10(params, &KeyPair::generate().unwrap()),
+        key: pkcs10(&params, &KeyPair::generate().unwrap()),
         ..request()
     };
     let (grant, _) = check(&request, &facts(), &api()).unwrap();
