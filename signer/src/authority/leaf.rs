@@ -64,6 +64,8 @@ pub(super) fn sign(
     serial: Serial,
     now: Timestamp,
 ) -> Result<Certificate, SignError> {
+    // A certificate has whole seconds, and what is told of it must be what it says.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     // A lifetime counts from the certificate's beginning: so do the API server and peers, who refuse what lives too long.
     let not_before = (now - SKEW).max(authority.begins);
     let not_after = (not_before + grant.lifetime).min(authority.ends);

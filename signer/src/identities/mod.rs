@@ -2,6 +2,7 @@
 
 mod entry;
 mod index;
+mod mesh;
 mod watch;
 
 use std::sync::{Arc, PoisonError, RwLock};

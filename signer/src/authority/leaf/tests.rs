@@ -76,6 +76,18 @@ fn the_certificate_is_what_the_grant_says() {
 }
 
 #[test]
+fn what_is_told_of_a_certificate_is_what_it_says() {
+    let authority = authority(SignedDuration::from_hours(100));
+    let now = now() + SignedDuration::from_millis(700);
+    let made = authority.sign(&grant(), &key(), Serial::new([1; 16]), now).unwrap();
+    let (_, leaf) = X509Certificate::from_der(&made.chain[0]).unwrap();
+    let says = leaf.validity();
+    let second = |time: i64| Timestamp::from_second(time).unwrap();
+    assert_eq!(made.not_before, second(says.not_before.timestamp()));
+    assert_eq!(made.not_after, second(says.not_after.timestamp()));
+}
+
+#[test]
 fn nothing_outlives_its_authority() {
     let authority = authority(SignedDuration::from_hours(2));
     let made = authority.sign(&grant(), &key(), Serial::new([1; 16]), now()).unwrap();

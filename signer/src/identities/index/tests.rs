@@ -98,6 +98,7 @@ fn what_is_not_known_for_sure_is_refused() {
     index.grant("shop", "api", Path::PodCertificate, None).unwrap();
     assert_eq!(ask(&index, Path::Secret), Reason::DeliveryNotAllowed);
     assert_eq!(ask(&index, Path::CertificateSigningRequest), Reason::DeliveryNotAllowed);
+    assert_eq!(ask(&index, Path::Serving), Reason::DeliveryNotAllowed);
     // One that is wrong goes on holding its service account.
     index.insert(entry(
         "shop",

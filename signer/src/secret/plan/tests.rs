@@ -104,17 +104,17 @@ fn what_is_anothers_is_left_alone() {
 fn what_nobody_wants_is_deleted() {
     let first = index(&[("one", spec())]);
     let seen = there(&wanted_of(&first));
-    let delete = Step::Delete(tls(), seen[&tls()].clone());
+    let delete = [Step::Delete(tls(), seen[&tls()].clone())];
     let without = index(&[("one", json!({"serviceAccountName": "api"}))]);
-    assert_eq!(plan(&without, &seen, &roots(), now()), std::slice::from_ref(&delete));
-    assert_eq!(plan(&index(&[]), &seen, &roots(), now()), std::slice::from_ref(&delete));
+    assert_eq!(plan(&without, &seen, &roots(), now()), delete);
+    assert_eq!(plan(&index(&[]), &seen, &roots(), now()), delete);
     let mut renamed = spec();
     renamed["secretName"] = json!("other");
     let steps = plan(&index(&[("one", renamed)]), &seen, &roots(), now());
-    assert!(matches!(&steps[..], [Step::Make(_, None), last] if *last == delete));
+    assert!(matches!(&steps[..], [Step::Make(_, None), last] if *last == delete[0]));
     // Another holds the service account.
     let lost = index(&[("old", json!({"serviceAccountName": "api"})), ("one", spec())]);
-    assert_eq!(plan(&lost, &seen, &roots(), now()), [delete]);
+    assert_eq!(plan(&lost, &seen, &roots(), now()), delete);
 }
 
 #[test]
