@@ -1,11 +1,13 @@
 //! What every long-running binary of Countersign needs, and needs in one way: logs, signals, the client of the API server,
-//! health over HTTP, leader election, and the clock.
+//! health over HTTP, HTTPS, leader election, and the clock.
 //!
 //! Nothing here knows what a binary does.
 
 pub mod client;
 pub mod clock;
 pub mod http;
+pub mod https;
 pub mod lease;
 pub mod process;
 pub mod telemetry;
+pub mod tls;

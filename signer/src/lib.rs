@@ -18,6 +18,7 @@ pub mod csr;
 pub mod grant;
 pub mod identities;
 pub mod issue;
+pub mod istio;
 pub mod key;
 pub mod pem;
 pub mod pod_certificate;

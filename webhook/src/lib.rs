@@ -21,7 +21,6 @@ pub mod metrics;
 pub mod own;
 pub mod readiness;
 pub mod review;
-pub mod serve;
 pub mod settings;
 pub mod tls;
 pub mod watch;
@@ -29,4 +28,4 @@ pub mod watch;
 mod run;
 
 pub use flags::Flags;
-pub use run::{RunError, run};
+pub use run::{LIMITS, RunError, run};

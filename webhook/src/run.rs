@@ -8,7 +8,9 @@ use countersign_policy::MeshSettings;
 use countersign_runtime::client::{self, ClientError};
 use countersign_runtime::http::{self, HttpError, Readiness};
 use countersign_runtime::lease::{self, Elector};
+use countersign_runtime::https::{Limits, ServeError, Server};
 use countersign_runtime::process::{self, ProcessError};
+use countersign_runtime::tls::Current;
 use jiff::SignedDuration;
 use kube::Client;
 use prometheus_client::registry::Registry;
@@ -28,9 +30,7 @@ use crate::judge::Judge;
 use crate::metrics::Metrics;
 use crate::own::{self, Own, OwnSettings, Reader};
 use crate::readiness;
-use crate::serve::{ServeError, Server};
 use crate::settings::{Settings, SettingsError, UnknownIssuer};
-use crate::tls::Current;
 use crate::tls::authority::IssueError;
 use crate::tls::keep::Keeper;
 use crate::tls::publish::{Configurations, Place};
@@ -43,6 +43,13 @@ pub const USER_AGENT: &str = concat!("countersign-webhook/", env!("CARGO_PKG_VER
 const SETTLE: SignedDuration = SignedDuration::from_secs(3);
 /// How long the webhook goes on after it was told to stop: until nobody sends it requests any more.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// An API server keeps a few connections, and keeps them for good.
+pub const LIMITS: Limits = Limits {
+    connections: 512,
+    streams: 250,
+    age: None,
+};
 
 /// Why the webhook ended.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +109,7 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
         metrics: Metrics::register(&mut registry),
     });
     let current = Current::default();
-    let server = Server::bind(flags.listen, &current).await?;
+    let server = Server::bind(flags.listen, &current, LIMITS).await?;
 
     let (mut watches, mut parts) = follow(&client, &state, &flags.namespace);
     let events = Events::new(client.clone(), &flags.identity);

@@ -14,9 +14,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_runtime::https::Server;
+use countersign_runtime::tls::Current;
+use countersign_webhook::LIMITS;
 use countersign_webhook::handler::router;
-use countersign_webhook::serve::Server;
-use countersign_webhook::tls::Current;
 use prometheus_client::registry::Registry;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -36,7 +37,7 @@ struct Webhook {
 
 async fn serve() -> Webhook {
     let current = Current::default();
-    let server = Server::bind("127.0.0.1:0".parse().unwrap(), &current).await.unwrap();
+    let server = Server::bind("127.0.0.1:0".parse().unwrap(), &current, LIMITS).await.unwrap();
     let (state, registry) = state().unwrap();
     let stop = CancellationToken::new();
     Webhook {

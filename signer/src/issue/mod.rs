@@ -29,6 +29,8 @@ pub enum Path {
     WorkloadApi,
     /// A Secret.
     Secret,
+    /// The signer's own servers.
+    Serving,
 }
 
 impl Path {
@@ -40,6 +42,7 @@ impl Path {
             Self::IstioCa => "istio-ca",
             Self::WorkloadApi => "workload-api",
             Self::Secret => "secret",
+            Self::Serving => "serving",
         }
     }
 }
@@ -137,6 +140,11 @@ impl Issuer {
             Err(_) => self.metrics.count(path, Outcome::Failed),
         }
         issued
+    }
+
+    /// Counts a request that cannot be judged now.
+    pub fn failed(&self, path: Path) {
+        self.metrics.count(path, Outcome::Failed);
     }
 
     /// Counts a request that is refused.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign_runtime::clock;
 use countersign_runtime::http::Readiness;
+use countersign_runtime::tls::Current;
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::metrics::gauge::Gauge;
 use rustls::pki_types::CertificateDer;
@@ -14,7 +15,6 @@ use tracing::{error, info};
 
 use super::authority::{IssueError, Issued, issue};
 use super::publish::{AGAIN, Configurations};
-use super::resolver::Current;
 use super::rotation::{Plan, Rotation};
 
 /// One replica's certificates.

@@ -10,7 +10,3 @@ pub mod bundle;
 pub mod keep;
 pub mod publish;
 pub mod rotation;
-
-mod resolver;
-
-pub use resolver::{Current, server_config};

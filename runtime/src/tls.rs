@@ -1,4 +1,4 @@
-//! The certificate that is served now.
+//! The certificate that a server shows, changed while it serves.
 
 use std::sync::Arc;
 
@@ -24,8 +24,12 @@ impl ResolvesServerCert for Current {
     }
 }
 
-/// TLS 1.3 and 1.2 with that certificate, for HTTP/2 and HTTP/1.1. API servers show no certificate of their own unless an
-/// administrator configures one, so none is asked for.
+/// TLS 1.3 and 1.2 with that certificate, for HTTP/2 and HTTP/1.1. No certificate is asked of clients: what they are is
+/// said in their requests.
+///
+/// # Errors
+///
+/// If the library has none of the versions.
 pub fn server_config(current: &Current) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?

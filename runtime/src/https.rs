@@ -1,0 +1,194 @@
+//! HTTPS: connections, and their end.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_service::Service as _;
+use tracing::{debug, info, warn};
+
+use crate::tls::{Current, server_config};
+
+/// How long a handshake, or the head of a request, may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long requests that are under way get at the end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What a server bears.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many connections may be open. Further ones wait.
+    pub connections: usize,
+    /// How many requests at a time a connection may have, by HTTP/2.
+    pub streams: u32,
+    /// After how long a client is told to connect anew, so that none keeps its place for good. Requests that are under way
+    /// end first.
+    pub age: Option<Duration>,
+}
+
+/// What keeps a binary from serving.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// TLS cannot be configured.
+    #[error("TLS cannot be configured: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Where a request comes from: an extension of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Serves with whatever certificate is current.
+pub struct Server {
+    listener: TcpListener,
+    connections: Arc<Semaphore>,
+    each: Arc<Each>,
+}
+
+/// What each connection is served with.
+struct Each {
+    acceptor: TlsAcceptor,
+    http: Builder<TokioExecutor>,
+    age: Option<Duration>,
+}
+
+impl Server {
+    /// Listens.
+    ///
+    /// # Errors
+    ///
+    /// If the address is taken, or TLS cannot be configured.
+    pub async fn bind(address: SocketAddr, current: &Current, limits: Limits) -> Result<Self, ServeError> {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| ServeError::Bind { address, source })?;
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams)
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(PATIENCE);
+        Ok(Self {
+            listener,
+            connections: Arc::new(Semaphore::new(limits.connections)),
+            each: Arc::new(Each {
+                acceptor: TlsAcceptor::from(Arc::new(server_config(current)?)),
+                http,
+                age: limits.age,
+            }),
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop`, then lets requests that are under way end.
+    pub async fn run(self, router: Router, stop: CancellationToken) {
+        let open = TaskTracker::new();
+        loop {
+            let permit = tokio::select! {
+                permit = Arc::clone(&self.connections).acquire_owned() => permit,
+                () = stop.cancelled() => break,
+            };
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            match (accepted, permit) {
+                (Ok((stream, peer)), Ok(permit)) => {
+                    let each = Arc::clone(&self.each);
+                    let served = each.serve(stream, Peer(peer), router.clone(), stop.clone());
+                    open.spawn(holding(permit, served));
+                }
+                (Err(error), _) => {
+                    warn!(%error, "a connection cannot be accepted");
+                    sleep(Duration::from_millis(100)).await;
+                }
+                (_, Err(_)) => break,
+            }
+        }
+        drop(self.listener);
+        open.close();
+        info!(connections = open.len(), "ends its connections");
+        if timeout(DRAIN, open.wait()).await.is_err() {
+            warn!("some requests did not end in time");
+        }
+    }
+}
+
+async fn holding(permit: OwnedSemaphorePermit, served: impl Future<Output = ()>) {
+    served.await;
+    drop(permit);
+}
+
+impl Each {
+    async fn serve(self: Arc<Self>, stream: TcpStream, peer: Peer, router: Router, stop: CancellationToken) {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "a connection cannot be set up");
+        }
+        match timeout(PATIENCE, self.acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => self.answer(stream, peer, router, stop).await,
+            Ok(Err(error)) => debug!(%error, "a handshake failed"),
+            Err(_) => debug!("a handshake took too long"),
+        }
+    }
+
+    async fn answer(&self, stream: TlsStream<TcpStream>, peer: Peer, router: Router, stop: CancellationToken) {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.clone().call(request.map(Body::new))
+        });
+        let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));
+        let old = async {
+            match self.age {
+                Some(age) => sleep(age).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            () = old => None,
+            () = stop.cancelled() => None,
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(%error, "a connection broke");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Istio's CA API: `istio.v1.auth.IstioCertificateService/CreateCertificate`, as sidecars, gateways and ztunnel call it.
+//!
+//! ```text
+//!  request → token   TokenReview: which Pod is this? ─ cluster ─ API server
+//!            caller  the Pod, read now: is it still that one, and alive?
+//!            subject itself; or, for a node's proxy, a workload on its own node
+//!            grant   its service account's identity, for as long as asked and allowed
+//!            issue   → answer: leaf, intermediates, roots
+//! ```
+//!
+//! A mesh gives every service account an identity, so no `ServiceIdentity` is needed. One that does not list `IstioCA` is a
+//! refusal.
+
+pub mod answer;
+pub mod caller;
+pub mod cluster;
+pub mod kubernetes;
+pub mod refusal;
+pub mod request;
+pub mod serving;
+pub mod settings;
+pub mod subject;
+
+mod flight;
+mod service;
+mod token;
+
+pub use service::{LIMITS, LONGEST_MESSAGE, Parts, Profile, Profiles, Roots, Service, router};
+pub use settings::{Account, Settings};
+pub use token::Token;
+
+/// The messages and the service, as made from `proto/istio_ca.proto`.
+pub mod proto {
+    #![allow(clippy::all, clippy::pedantic, missing_docs, reason = "made by a generator")]
+    tonic::include_proto!("istio.v1.auth");
+}

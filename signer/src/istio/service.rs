@@ -1,0 +1,265 @@
+//! The service: what waits is here, what decides is in the modules beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request as HttpRequest, State};
+use axum::middleware::{self, Next};
+use axum::response::Response as HttpResponse;
+use countersign_runtime::clock;
+use countersign_runtime::https::{Limits, Peer};
+use futures::FutureExt as _;
+use jiff::SignedDuration;
+use rustls::pki_types::CertificateDer;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+use tracing::warn;
+
+use super::answer::answer;
+use super::caller::Caller;
+use super::cluster::{Cluster, PodView, Unreachable};
+use super::flight::Flights;
+use super::proto::istio_certificate_service_server::{IstioCertificateService, IstioCertificateServiceServer};
+use super::proto::{IstioCertificateRequest, IstioCertificateResponse};
+use super::refusal::Refusal;
+use super::request::{self, Asked};
+use super::settings::{Account, Settings};
+use super::subject;
+use super::token::Token;
+use crate::issue::{Issuer, Path};
+
+/// The longest message that is read, in bytes.
+pub const LONGEST_MESSAGE: usize = 128 << 10;
+/// How long a request may take, from its head to its answer.
+const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+/// How many requests are under way at a time. Further ones wait.
+const UNDER_WAY: usize = 1024;
+
+/// Each proxy of a mesh keeps a connection, and asks for little. What has not asked for ten minutes can connect again.
+pub const LIMITS: Limits = Limits {
+    connections: 16_384,
+    streams: 32,
+    age: Some(Duration::from_mins(10)),
+};
+
+/// What a `ServiceIdentity` says of a workload's certificates in the mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name.
+    pub service_identity: String,
+    /// Whether Istio's CA API may deliver them.
+    pub istio_ca: bool,
+    /// How long they live at most.
+    pub lifetime: SignedDuration,
+    /// When they are to be renewed, in hundredths of their life.
+    pub renew_after_percent: u8,
+}
+
+/// The `ServiceIdentities`.
+pub trait Profiles: Send + Sync {
+    /// What holds for a service account, if there is a `ServiceIdentity` for it. What cannot be understood must deliver
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// If they are not known yet.
+    fn of(&self, namespace: &str, service_account: &str) -> Result<Option<Profile>, Unreachable>;
+}
+
+/// The roots that workloads are to trust.
+pub trait Roots: Send + Sync {
+    /// All of them, the one in use first. None before there is an authority.
+    fn roots(&self) -> Vec<CertificateDer<'static>>;
+}
+
+/// What the service is made of.
+pub struct Parts<C> {
+    /// What is set.
+    pub settings: Settings,
+    /// The API server.
+    pub cluster: C,
+    /// Signs.
+    pub issuer: Issuer,
+    /// The `ServiceIdentities`.
+    pub profiles: Arc<dyn Profiles>,
+    /// What is trusted.
+    pub roots: Arc<dyn Roots>,
+}
+
+/// Istio's CA API. Clones are of one service.
+pub struct Service<C>(Arc<Inner<C>>);
+
+struct Inner<C> {
+    parts: Arc<Parts<C>>,
+    flights: Flights,
+}
+
+impl<C> Clone for Service<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Serves it, within limits of size, number and time.
+pub fn router<C: Cluster>(service: Service<C>) -> Router {
+    let server = IstioCertificateServiceServer::new(service).max_decoding_message_size(LONGEST_MESSAGE);
+    let places = Arc::new(Semaphore::new(UNDER_WAY));
+    Routes::new(server)
+        .prepare()
+        .into_axum_router()
+        .layer(middleware::from_fn_with_state(places, bounded))
+}
+
+/// A place and a time for each request, its body included.
+async fn bounded(State(places): State<Arc<Semaphore>>, request: HttpRequest, next: Next) -> HttpResponse {
+    let answered = timeout(REQUEST_LIMIT, async {
+        let _place = places.acquire().await;
+        next.run(request).await
+    });
+    match answered.await {
+        Ok(response) => response,
+        Err(_) => Status::deadline_exceeded("the request took too long: try again").into_http(),
+    }
+}
+
+#[tonic::async_trait]
+impl<C: Cluster> IstioCertificateService for Service<C> {
+    async fn create_certificate(
+        &self,
+        request: Request<IstioCertificateRequest>,
+    ) -> Result<Response<IstioCertificateResponse>, Status> {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+        let mut caller = None;
+        let created = self.create(&request, &mut caller).await;
+        created.map(Response::new).map_err(|refusal| {
+            let caller = caller.as_ref().map(name);
+            let peer = peer.map(|peer| peer.to_string());
+            warn!(
+                target: "countersign_signer::refused",
+                path = Path::IstioCa.name(),
+                caller,
+                peer,
+                code = ?refusal.code(),
+                reason = %refusal,
+                "gave no certificate"
+            );
+            refusal.into()
+        })
+    }
+}
+
+impl<C: Cluster> Service<C> {
+    /// Makes the service.
+    pub fn new(parts: Parts<C>) -> Self {
+        Self(Arc::new(Inner {
+            parts: Arc::new(parts),
+            flights: Flights::default(),
+        }))
+    }
+
+    /// Puts the caller where it can be named in the log, and counts what is not issued.
+    async fn create(
+        &self,
+        request: &Request<IstioCertificateRequest>,
+        caller: &mut Option<Caller>,
+    ) -> Result<IstioCertificateResponse, Refusal> {
+        let issuer = &self.0.parts.issuer;
+        let judged = self.judge(request, caller).await;
+        let judged = judged.inspect_err(|refusal| {
+            if refusal.is_failure() {
+                issuer.failed(Path::IstioCa);
+            } else {
+                issuer.refused(Path::IstioCa);
+            }
+        });
+        let (caller, granted) = judged?;
+        let issued = issuer.issue(Path::IstioCa, &name(&caller), &granted.grant, &granted.key, clock::precise());
+        let certificate = issued.map_err(|error| {
+            warn!(%error, "no certificate can be made");
+            Refusal::from(&error)
+        })?;
+        Ok(answer(&certificate.chain, &granted.roots))
+    }
+
+    async fn judge(
+        &self,
+        request: &Request<IstioCertificateRequest>,
+        known: &mut Option<Caller>,
+    ) -> Result<(Caller, Granted), Refusal> {
+        let parts = &self.0.parts;
+        let token = Token::of(request.metadata())?;
+        let caller = self.authenticate(token).await?;
+        *known = Some(caller.clone());
+        let pod = parts.cluster.pod(&caller.account.namespace, &caller.pod).await;
+        let pod = pod.map_err(unreachable)?;
+        caller.check(pod.as_ref())?;
+        let Asked {
+            key,
+            on_behalf_of,
+            lifetime,
+        } = request::read(request.get_ref())?;
+        let account = match (on_behalf_of, &pod) {
+            (Some(id), Some(pod)) => self.impersonated(&caller, pod, &id).await?,
+            _ => caller.account.clone(),
+        };
+        let profile = parts.profiles.of(&account.namespace, &account.name).map_err(unreachable)?;
+        let grant = subject::grant(&parts.settings, &account, profile.as_ref(), lifetime)?;
+        let roots = parts.roots.roots();
+        if roots.is_empty() {
+            return Err(Refusal::NotReady);
+        }
+        Ok((caller, Granted { grant, key, roots }))
+    }
+
+    async fn authenticate(&self, token: Token) -> Result<Caller, Refusal> {
+        let parts = Arc::clone(&self.0.parts);
+        let question = self.0.flights.join(token.digest(), clock::instant(), || {
+            async move {
+                let audience = parts.settings.audience();
+                let review = parts.cluster.review(&token, audience).await.map_err(unreachable)?;
+                Caller::of(&review, audience)
+            }
+            .boxed()
+        });
+        question.await
+    }
+
+    /// Whose certificate a node's proxy asks for, if that one runs on its node now.
+    async fn impersonated(
+        &self,
+        caller: &Caller,
+        pod: &PodView,
+        id: &countersign_identity::SpiffeId,
+    ) -> Result<Account, Refusal> {
+        let parts = &self.0.parts;
+        let account = subject::on_behalf_of(&parts.settings, caller, id)?;
+        if pod.node.is_empty() {
+            return Err(Refusal::NoNode);
+        }
+        let pods = parts.cluster.pods_on(&account.namespace, &pod.node).await;
+        subject::check_node(&account, &pod.node, &pods.map_err(unreachable)?)?;
+        Ok(account)
+    }
+}
+
+/// What is to be issued, and what goes with it.
+struct Granted {
+    grant: crate::grant::Grant,
+    key: crate::key::PublicKey,
+    roots: Vec<CertificateDer<'static>>,
+}
+
+/// A caller in records and logs.
+fn name(caller: &Caller) -> String {
+    let Account { namespace, name } = &caller.account;
+    format!("Pod {namespace}/{} {} as {name}", caller.pod, caller.pod_uid)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
+fn unreachable(error: Unreachable) -> Refusal {
+    warn!(%error, "a request for a certificate cannot be judged");
+    Refusal::Unreachable
+}
