@@ -37,7 +37,9 @@ struct Webhook {
 
 async fn serve() -> Webhook {
     let current = Current::default();
-    let server = Server::bind("127.0.0.1:0".parse().unwrap(), &current, LIMITS).await.unwrap();
+    let server = Server::bind("127.0.0.1:0".parse().unwrap(), &current, LIMITS)
+        .await
+        .unwrap();
     let (state, registry) = state().unwrap();
     let stop = CancellationToken::new();
     Webhook {

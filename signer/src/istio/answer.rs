@@ -50,7 +50,11 @@ mod tests {
         let read: Vec<Vec<_>> = answer
             .cert_chain
             .iter()
-            .map(|text| CertificateDer::pem_slice_iter(text.as_bytes()).map(Result::unwrap).collect())
+            .map(|text| {
+                CertificateDer::pem_slice_iter(text.as_bytes())
+                    .map(Result::unwrap)
+                    .collect()
+            })
             .collect();
         assert_eq!(read, [vec![der(1)], vec![der(2)], vec![der(3), der(4)]]);
     }

@@ -36,7 +36,9 @@ impl Caller {
         }
         let user = review.user.as_ref().ok_or(Refusal::NotAnAccount)?;
         let name = user.username.as_deref().and_then(|name| name.strip_prefix(ACCOUNT));
-        let (namespace, name) = name.and_then(|name| name.split_once(':')).ok_or(Refusal::NotAnAccount)?;
+        let (namespace, name) = name
+            .and_then(|name| name.split_once(':'))
+            .ok_or(Refusal::NotAnAccount)?;
         if namespace.is_empty() || name.is_empty() {
             return Err(Refusal::NotAnAccount);
         }
@@ -73,6 +75,3 @@ impl Caller {
         if pod.live { Ok(()) } else { Err(Refusal::Ended) }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -80,12 +80,23 @@ mod tests {
     async fn a_token_is_asked_of_once_a_second() {
         let (flights, count, now) = (Flights::default(), Arc::default(), clock::instant());
         let milliseconds = |number| now + Duration::from_millis(number);
-        for (digest, at, asks) in [(1, 0, 1), (1, 500, 1), (2, 500, 2), (1, 1000, 3), (1, 1400, 3), (2, 1499, 3)] {
+        for (digest, at, asks) in [
+            (1, 0, 1),
+            (1, 500, 1),
+            (2, 500, 2),
+            (1, 1000, 3),
+            (1, 1400, 3),
+            (2, 1499, 3),
+        ] {
             asked(&flights, digest, milliseconds(at), &count, Refusal::Unbound).await;
             assert_eq!(count.load(Ordering::Relaxed), asks, "token {digest} at {at}");
         }
         asked(&flights, 3, milliseconds(5000), &count, Refusal::Unbound).await;
-        assert_eq!(flights.0.lock().unwrap().questions.len(), 1, "the old ones are forgotten");
+        assert_eq!(
+            flights.0.lock().unwrap().questions.len(),
+            1,
+            "the old ones are forgotten"
+        );
     }
 
     #[tokio::test]

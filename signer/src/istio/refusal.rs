@@ -39,7 +39,9 @@ pub enum Refusal {
     #[error("the Pod that the token is bound to has ended or is being deleted")]
     Ended,
     /// Its `ServiceIdentity` says so.
-    #[error("ServiceIdentity {namespace}/{name} does not list IstioCA in spec.delivery: add it there to have the workload in the mesh")]
+    #[error(
+        "ServiceIdentity {namespace}/{name} does not list IstioCA in spec.delivery: add it there to have the workload in the mesh"
+    )]
     NotDelivered {
         /// The namespace.
         namespace: String,
@@ -47,7 +49,9 @@ pub enum Refusal {
         name: String,
     },
     /// Whoever asks may not ask for others.
-    #[error("{0} may not ask on behalf of others: if it is the account of the nodes' proxies, add it to the trusted node accounts")]
+    #[error(
+        "{0} may not ask on behalf of others: if it is the account of the nodes' proxies, add it to the trusted node accounts"
+    )]
     NotANodeAccount(Account),
     /// A name that no service account of this trust domain has.
     #[error("{0} is no service account of this trust domain")]
@@ -80,7 +84,9 @@ pub enum Refusal {
     #[error("metadata.ImpersonatedIdentity is not a SPIFFE ID")]
     NotAnIdentity,
     /// It asks for too short a life.
-    #[error("validity_duration asks for {asked}, and certificates live for {shortest} at least: set SECRET_TTL to more")]
+    #[error(
+        "validity_duration asks for {asked}, and certificates live for {shortest} at least: set SECRET_TTL to more"
+    )]
     TooShort {
         /// What was asked for.
         asked: SignedDuration,
@@ -118,9 +124,12 @@ impl Refusal {
             | Self::Foreign(_)
             | Self::NotOnNode { .. }
             | Self::NoNode => Code::PermissionDenied,
-            Self::Key(_) | Self::UnsupportedKey | Self::NotPem | Self::NotAnIdentity | Self::TooShort { .. } | Self::Name => {
-                Code::InvalidArgument
-            }
+            Self::Key(_)
+            | Self::UnsupportedKey
+            | Self::NotPem
+            | Self::NotAnIdentity
+            | Self::TooShort { .. }
+            | Self::Name => Code::InvalidArgument,
             Self::Unreachable | Self::NotReady => Code::Unavailable,
             Self::Fault => Code::Internal,
         }

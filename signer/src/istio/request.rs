@@ -65,6 +65,3 @@ fn on_behalf_of(request: &IstioCertificateRequest) -> Result<Option<SpiffeId>, R
         Some(_) => Err(Refusal::NotAnIdentity),
     }
 }
-
-#[cfg(test)]
-mod tests;

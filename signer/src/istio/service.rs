@@ -176,7 +176,13 @@ impl<C: Cluster> Service<C> {
             }
         });
         let (caller, granted) = judged?;
-        let issued = issuer.issue(Path::IstioCa, &name(&caller), &granted.grant, &granted.key, clock::precise());
+        let issued = issuer.issue(
+            Path::IstioCa,
+            &name(&caller),
+            &granted.grant,
+            &granted.key,
+            clock::precise(),
+        );
         let certificate = issued.map_err(|error| {
             warn!(%error, "no certificate can be made");
             Refusal::from(&error)
@@ -205,7 +211,10 @@ impl<C: Cluster> Service<C> {
             (Some(id), Some(pod)) => self.impersonated(&caller, pod, &id).await?,
             _ => caller.account.clone(),
         };
-        let profile = parts.profiles.of(&account.namespace, &account.name).map_err(unreachable)?;
+        let profile = parts
+            .profiles
+            .of(&account.namespace, &account.name)
+            .map_err(unreachable)?;
         let grant = subject::grant(&parts.settings, &account, profile.as_ref(), lifetime)?;
         let roots = parts.roots.roots();
         if roots.is_empty() {

@@ -55,7 +55,12 @@ impl FromStr for Account {
     fn from_str(text: &str) -> Result<Self, SettingsError> {
         let wrong = || SettingsError::Account(text.to_owned());
         let (namespace, name) = text.split_once('/').ok_or_else(wrong)?;
-        let named = |part: &str| !part.is_empty() && part.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
+        let named = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+        };
         if !(named(namespace) && named(name)) {
             return Err(wrong());
         }
@@ -181,6 +186,9 @@ mod tests {
     fn lives_are_bounded(#[case] shortest: i64, #[case] longest: i64, #[case] good: bool) {
         let settings = Settings::new("cluster.local".parse().unwrap());
         let minutes = SignedDuration::from_mins;
-        assert_eq!(settings.with_lifetimes(minutes(shortest), minutes(longest)).is_ok(), good);
+        assert_eq!(
+            settings.with_lifetimes(minutes(shortest), minutes(longest)).is_ok(),
+            good
+        );
     }
 }

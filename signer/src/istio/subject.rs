@@ -93,6 +93,3 @@ pub fn grant(
         renew_after_percent: profile.map_or(RENEW_AFTER_PERCENT, |profile| profile.renew_after_percent),
     })
 }
-
-#[cfg(test)]
-mod tests;

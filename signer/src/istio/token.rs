@@ -35,7 +35,10 @@ impl Token {
     /// Takes what has three parts of base64url, as a JWS in compact form (RFC 7515, section 7.1).
     fn new(text: &str) -> Option<Self> {
         let part = |part: &str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         };
         let jws = text.len() <= LONGEST && text.split('.').count() == 3 && text.split('.').all(part);
         jws.then(|| Self(Zeroizing::new(text.to_owned())))
