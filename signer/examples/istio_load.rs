@@ -141,9 +141,7 @@ async fn through_the_api(arguments: &Arguments, raw: f64) -> Result<()> {
             for turn in 0..each {
                 let token = &tokens[(number + turn * arguments.at_once) % PODS];
                 let sent = clock::instant();
-                let answer = client
-                    .create_certificate(message(token, csr.clone(), 3600, None)?)
-                    .await?;
+                let answer = client.create_certificate(message(token, csr, 3600, None)?).await?;
                 ensure!(answer.into_inner().cert_chain.len() == 3, "an answer without a chain");
                 times.push(micros(sent));
             }

@@ -91,7 +91,7 @@ async fn ask(
     seconds: i64,
     id: Option<&str>,
 ) -> Result<Given, (Code, String)> {
-    let request = message(token, csr.to_owned(), seconds, id).unwrap();
+    let request = message(token, csr, seconds, id).unwrap();
     match client.create_certificate(request).await {
         Ok(answer) => Ok(Given::read(&answer.into_inner().cert_chain)),
         Err(status) => Err((status.code(), status.message().to_owned())),

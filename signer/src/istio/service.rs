@@ -167,23 +167,22 @@ impl<C: Cluster> Service<C> {
         caller: &mut Option<Caller>,
     ) -> Result<IstioCertificateResponse, Refusal> {
         let issuer = &self.0.parts.issuer;
-        let judged = self.judge(request, caller).await;
-        let judged = judged.inspect_err(|refusal| {
+        let outcome = self.judge(request, caller).await;
+        let (caller, granted) = outcome.inspect_err(|refusal| {
             if refusal.is_failure() {
                 issuer.failed(Path::IstioCa);
             } else {
                 issuer.refused(Path::IstioCa);
             }
-        });
-        let (caller, granted) = judged?;
-        let issued = issuer.issue(
+        })?;
+        let certificate = issuer.issue(
             Path::IstioCa,
             &name(&caller),
             &granted.grant,
             &granted.key,
             clock::precise(),
         );
-        let certificate = issued.map_err(|error| {
+        let certificate = certificate.map_err(|error| {
             warn!(%error, "no certificate can be made");
             Refusal::from(&error)
         })?;

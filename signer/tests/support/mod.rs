@@ -362,7 +362,7 @@ pub fn csr(params: CertificateParams) -> Result<(String, KeyPair)> {
 /// A message with a token.
 pub fn message(
     token: &str,
-    csr: String,
+    csr: &str,
     seconds: i64,
     on_behalf_of: Option<&str>,
 ) -> Result<tonic::Request<IstioCertificateRequest>> {
@@ -375,7 +375,7 @@ pub fn message(
         )]),
     });
     let mut request = tonic::Request::new(IstioCertificateRequest {
-        csr,
+        csr: csr.to_owned(),
         validity_duration: seconds,
         metadata,
     });
