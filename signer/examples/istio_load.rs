@@ -104,6 +104,7 @@ fn issuing() -> Result<impl Fn()> {
         service_account: "web".to_owned(),
         service_identity: None,
         spiffe_id: "spiffe://cluster.local/ns/shop/sa/web".parse()?,
+        key_type: None,
         dns_names: Vec::new(),
         usages: Usages {
             server: true,

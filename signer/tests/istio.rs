@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use countersign_runtime::clock;
 use countersign_signer::istio::{Profile, Settings};
+use countersign_signer::key::KeyType;
 use jiff::SignedDuration;
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 use proptest::prelude::*;
@@ -76,7 +77,7 @@ impl Given {
         Self {
             others: names.len() - uris.len(),
             uris,
-            seconds: leaf.validity().not_after.timestamp() - clock::now().as_second(),
+            seconds: leaf.validity().not_after.timestamp() - leaf.validity().not_before.timestamp(),
             ca: leaf.is_ca(),
             roots: roots.map(Result::unwrap).collect(),
             chain: chain.clone(),
@@ -358,22 +359,22 @@ async fn a_certification_request_must_be_one(#[case] csr: String, #[case] code: 
 #[case::nonsense(-5, None, Ok(DAY))]
 #[case::too_long(i64::MAX, None, Ok(DAY))]
 #[case::too_short(3599, None, Err(Code::InvalidArgument))]
-#[case::longer_than_the_profile(DAY, Some((2, true)), Ok(7200))]
-#[case::profile_beyond_a_day(i64::MAX, Some((2160, true)), Ok(DAY))]
-#[case::not_delivered(DAY, Some((2, false)), Err(Code::PermissionDenied))]
+#[case::longer_than_the_profile(DAY, Some((2, KeyType::EcdsaP256)), Ok(7200))]
+#[case::profile_beyond_a_day(i64::MAX, Some((2160, KeyType::EcdsaP256)), Ok(DAY))]
+#[case::another_key(DAY, Some((2, KeyType::Rsa3072)), Err(Code::InvalidArgument))]
 #[tokio::test]
 async fn a_life_is_as_long_as_asked_and_allowed(
     #[case] asked: i64,
-    #[case] profile: Option<(i64, bool)>,
+    #[case] profile: Option<(i64, KeyType)>,
     #[case] expected: Result<i64, Code>,
 ) {
     let world = World::default();
     let signer = serve(settings(), &world).await;
     let token = world.pod("shop", "web", "web-1", "u1", "n1");
-    if let Some((hours, istio_ca)) = profile {
+    if let Some((hours, key)) = profile {
         let profile = Profile {
             service_identity: "web".to_owned(),
-            istio_ca,
+            key_type: key,
             lifetime: SignedDuration::from_hours(hours),
             renew_after_percent: 60,
         };

@@ -98,7 +98,7 @@ impl Ledger {
         let pages = self.pages();
         let page = pages.pages.get(account)?;
         let (issued_at, serial, not_after) = page.newest.clone()?;
-        let ways: BTreeSet<_> = page.live.iter().map(|(_, _, path)| delivery(*path)).collect();
+        let ways: BTreeSet<_> = page.live.iter().filter_map(|(_, _, path)| delivery(*path)).collect();
         Some(IssuedStatus {
             by: by.to_owned(),
             live: i64::try_from(page.live.len()).unwrap_or(i64::MAX),

@@ -124,9 +124,9 @@ impl Index {
             )
         };
         let identity = entry.parsed.identity.as_ref().map_err(|problems| invalid(problems))?;
-        let delivery = delivery(path);
-        if !identity.delivery.contains(&delivery) {
-            return Err(not_allowed(name, delivery));
+        let allowed = delivery(path).filter(|delivery| identity.delivery.contains(delivery));
+        if allowed.is_none() {
+            return Err(not_allowed(name, path));
         }
         // Meshes know workloads by their service account only.
         let spiffe_id = match path {
@@ -138,8 +138,8 @@ impl Index {
     }
 }
 
-fn not_allowed(name: &ObjectName, delivery: Delivery) -> Refusal {
-    let delivery = delivery_name(delivery);
+fn not_allowed(name: &ObjectName, path: Path) -> Refusal {
+    let delivery = delivery(path).map_or(path.name(), delivery_name);
     Refusal::new(
         Reason::DeliveryNotAllowed,
         format!("the ServiceIdentity {name} does not allow this way: add {delivery} to its spec.delivery"),
@@ -176,14 +176,15 @@ fn grant(
     })
 }
 
-/// The way, as a `ServiceIdentity` has it.
-pub fn delivery(path: Path) -> Delivery {
+/// The way, as a `ServiceIdentity` has it. None has the signer's own.
+pub fn delivery(path: Path) -> Option<Delivery> {
     match path {
-        Path::PodCertificate => Delivery::PodCertificate,
-        Path::CertificateSigningRequest => Delivery::CertificateSigningRequest,
-        Path::IstioCa => Delivery::IstioCa,
-        Path::WorkloadApi => Delivery::WorkloadApi,
-        Path::Secret => Delivery::Secret,
+        Path::PodCertificate => Some(Delivery::PodCertificate),
+        Path::CertificateSigningRequest => Some(Delivery::CertificateSigningRequest),
+        Path::IstioCa => Some(Delivery::IstioCa),
+        Path::WorkloadApi => Some(Delivery::WorkloadApi),
+        Path::Secret => Some(Delivery::Secret),
+        Path::Serving => None,
     }
 }
 

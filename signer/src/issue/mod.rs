@@ -142,11 +142,6 @@ impl Issuer {
         issued
     }
 
-    /// Counts a request that cannot be judged now.
-    pub fn failed(&self, path: Path) {
-        self.metrics.count(path, Outcome::Failed);
-    }
-
     /// Counts a request that is refused.
     pub fn refused(&self, path: Path) {
         self.metrics.count(path, Outcome::Refused);

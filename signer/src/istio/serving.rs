@@ -135,6 +135,7 @@ impl Keeper {
             service_account: self.own.service_account.clone(),
             service_identity: None,
             spiffe_id: self.own.spiffe_id.clone(),
+            key_type: None,
             dns_names: self.own.dns_names.clone(),
             usages: Usages {
                 server: true,

@@ -17,6 +17,7 @@ use countersign_signer::issue::{Books, Current, IssueMetrics, Issuer, Record};
 use countersign_signer::istio::cluster::{Cluster, PodView, Unreachable};
 use countersign_signer::istio::proto::IstioCertificateRequest;
 use countersign_signer::istio::proto::istio_certificate_service_client::IstioCertificateServiceClient;
+use countersign_signer::istio::refusal::Refusal;
 use countersign_signer::istio::request::IMPERSONATED_IDENTITY;
 use countersign_signer::istio::serving::{Keeper, Own, service_names};
 use countersign_signer::istio::{Account, LIMITS, Parts, Profile, Profiles, Roots, Service, Settings, Token, router};
@@ -180,11 +181,10 @@ impl Cluster for World {
 }
 
 impl Profiles for World {
-    fn of(&self, namespace: &str, service_account: &str) -> Result<Option<Profile>, Unreachable> {
+    fn of(&self, account: &Account) -> Result<Option<Profile>, Refusal> {
         let profiles = self.0.profiles.lock().unwrap();
-        Ok(profiles
-            .get(&(namespace.to_owned(), service_account.to_owned()))
-            .cloned())
+        let found = profiles.get(&(account.namespace.clone(), account.name.clone()));
+        Ok(found.cloned())
     }
 }
 
