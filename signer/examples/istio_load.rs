@@ -42,14 +42,14 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     // Signatures and certificates in turns, so that what else the machine does meets both.
     let (mut raw, mut issued) = (Vec::new(), Vec::new());
-    let issue = issuing()?;
-    let sign = signing()?;
+    let certify = issuing()?;
+    let bare = signing()?;
     for _ in 0..10 {
-        raw.push(rate(arguments.number / 10, &sign));
-        issued.push(rate(arguments.number / 10, &issue));
+        raw.push(rate(arguments.number / 10, &bare));
+        issued.push(rate(arguments.number / 10, &certify));
     }
     let logged: Vec<f64> = tracing::subscriber::with_default(subscriber(), || {
-        (0..10).map(|_| rate(arguments.number / 10, &issue)).collect()
+        (0..10).map(|_| rate(arguments.number / 10, &certify)).collect()
     });
     let (raw, issued, logged) = (median(raw), median(issued), median(logged));
     println!("signatures (ECDSA P-256, aws-lc-rs): {raw:.0} a second on one processor");
@@ -114,8 +114,8 @@ fn issuing() -> Result<impl Fn()> {
         renew_after_percent: 50,
     };
     Ok(move || {
-        let issued = issuer.issue(Path::IstioCa, "Pod shop/web-1", &grant, &key, clock::precise());
-        std::hint::black_box(issued).unwrap();
+        let certificate = issuer.issue(Path::IstioCa, "Pod shop/web-1", &grant, &key, clock::precise());
+        std::hint::black_box(certificate).unwrap();
     })
 }
 
@@ -128,7 +128,7 @@ async fn through_the_api(arguments: &Arguments, raw: f64) -> Result<()> {
     let tokens: Vec<String> = (0..PODS)
         .map(|number| world.pod("shop", "web", &format!("web-{number}"), &format!("u{number}"), "n1"))
         .collect();
-    let csr = csr(CertificateParams::default())?.0;
+    let csr = csr(&CertificateParams::default())?.0;
     let mut clients = Vec::new();
     for _ in 0..arguments.at_once {
         clients.push(connect(signer.address, &signer.ca.root).await?);

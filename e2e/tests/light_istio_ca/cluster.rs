@@ -104,7 +104,7 @@ impl Mesh {
 
     /// Asks for a certificate; gives the URIs in it.
     pub async fn ask(&self, token: &str, on_behalf_of: Option<&str>) -> Result<Vec<String>, (Code, String)> {
-        let csr = csr(CertificateParams::default()).unwrap().0;
+        let csr = csr(&CertificateParams::default()).unwrap().0;
         self.ask_with(token, &csr, on_behalf_of).await
     }
 

@@ -20,7 +20,7 @@ async fn nothing_that_a_request_says_of_itself_counts() {
         SanType::URI(admin.as_str().try_into().unwrap()),
         SanType::DnsName("bank.example.com".try_into().unwrap()),
     ];
-    let csr = csr(params).unwrap().0;
+    let csr = csr(&params).unwrap().0;
     assert_eq!(mesh.ask_with(&token, &csr, None).await.unwrap(), [mesh.name_of("web")]);
 }
 
