@@ -42,14 +42,14 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     // Signatures and certificates in turns, so that what else the machine does meets both.
     let (mut raw, mut issued) = (Vec::new(), Vec::new());
-    let issue = issuing()?;
-    let sign = signing()?;
+    let certify = issuing()?;
+    let bare = signing()?;
     for _ in 0..10 {
-        raw.push(rate(arguments.number / 10, &sign));
-        issued.push(rate(arguments.number / 10, &issue));
+        raw.push(rate(arguments.number / 10, &bare));
+        issued.push(rate(arguments.number / 10, &certify));
     }
     let logged: Vec<f64> = tracing::subscriber::with_default(subscriber(), || {
-        (0..10).map(|_| rate(arguments.number / 10, &issue)).collect()
+        (0..10).map(|_| rate(arguments.number / 10, &certify)).collect()
     });
     let (raw, issued, logged) = (median(raw), median(issued), median(logged));
     println!("signatures (ECDSA P-256, aws-lc-rs): {raw:.0} a second on one processor");
@@ -110,7 +110,6 @@ fn issuing() -> Result<impl Fn()> {
             server: true,
             client: true,
         },
-        key_type: None,
         lifetime: SignedDuration::from_hours(24),
         renew_after_percent: 50,
     };
@@ -143,9 +142,7 @@ async fn through_the_api(arguments: &Arguments, raw: f64) -> Result<()> {
             for turn in 0..each {
                 let token = &tokens[(number + turn * arguments.at_once) % PODS];
                 let sent = clock::instant();
-                let answer = client
-                    .create_certificate(message(token, csr.clone(), 3600, None)?)
-                    .await?;
+                let answer = client.create_certificate(message(token, csr, 3600, None)?).await?;
                 ensure!(answer.into_inner().cert_chain.len() == 3, "an answer without a chain");
                 times.push(micros(sent));
             }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use countersign_runtime::clock;
 use countersign_signer::istio::{Profile, Settings};
+use countersign_signer::key::KeyType;
 use jiff::SignedDuration;
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 use proptest::prelude::*;
@@ -76,7 +77,7 @@ impl Given {
         Self {
             others: names.len() - uris.len(),
             uris,
-            seconds: leaf.validity().not_after.timestamp() - clock::now().as_second(),
+            seconds: leaf.validity().not_after.timestamp() - leaf.validity().not_before.timestamp(),
             ca: leaf.is_ca(),
             roots: roots.map(Result::unwrap).collect(),
             chain: chain.clone(),
@@ -91,7 +92,7 @@ async fn ask(
     seconds: i64,
     id: Option<&str>,
 ) -> Result<Given, (Code, String)> {
-    let request = message(token, csr.to_owned(), seconds, id).unwrap();
+    let request = message(token, csr, seconds, id).unwrap();
     match client.create_certificate(request).await {
         Ok(answer) => Ok(Given::read(&answer.into_inner().cert_chain)),
         Err(status) => Err((status.code(), status.message().to_owned())),
@@ -358,22 +359,22 @@ async fn a_certification_request_must_be_one(#[case] csr: String, #[case] code: 
 #[case::nonsense(-5, None, Ok(DAY))]
 #[case::too_long(i64::MAX, None, Ok(DAY))]
 #[case::too_short(3599, None, Err(Code::InvalidArgument))]
-#[case::longer_than_the_profile(DAY, Some((2, true)), Ok(7200))]
-#[case::profile_beyond_a_day(i64::MAX, Some((2160, true)), Ok(DAY))]
-#[case::not_delivered(DAY, Some((2, false)), Err(Code::PermissionDenied))]
+#[case::longer_than_the_profile(DAY, Some((2, KeyType::EcdsaP256)), Ok(7200))]
+#[case::profile_beyond_a_day(i64::MAX, Some((2160, KeyType::EcdsaP256)), Ok(DAY))]
+#[case::another_key(DAY, Some((2, KeyType::Rsa3072)), Err(Code::InvalidArgument))]
 #[tokio::test]
 async fn a_life_is_as_long_as_asked_and_allowed(
     #[case] asked: i64,
-    #[case] profile: Option<(i64, bool)>,
+    #[case] profile: Option<(i64, KeyType)>,
     #[case] expected: Result<i64, Code>,
 ) {
     let world = World::default();
     let signer = serve(settings(), &world).await;
     let token = world.pod("shop", "web", "web-1", "u1", "n1");
-    if let Some((hours, istio_ca)) = profile {
+    if let Some((hours, key)) = profile {
         let profile = Profile {
             service_identity: "web".to_owned(),
-            istio_ca,
+            key_type: key,
             lifetime: SignedDuration::from_hours(hours),
             renew_after_percent: 60,
         };
@@ -500,20 +501,22 @@ fn pods() -> impl Strategy<Value = Vec<(u8, u8, u8, u8, bool)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     /// Whatever is claimed and asked for, a certificate names the caller's account, or one that a node's proxy has on its node.
     #[test]
     fn nobody_gets_anothers_identity(
         pods in pods(),
         (namespace, account, name, uid) in (0..2u8, 0..3u8, 0..4u8, 0..6u8),
-        (audience, bound) in (prop::sample::select(vec!["istio-ca", "vault"]), any::<bool>()),
-        wanted in prop::option::of((0..2u8, 0..3u8, prop::sample::select(vec!["cluster.local", "other.example"]))),
+        as_proxy in any::<bool>(),
+        (right_audience, bound) in (prop::bool::weighted(0.9), prop::bool::weighted(0.9)),
+        wanted in prop::option::weighted(0.7, (0..2u8, 0..3u8, prop::bool::weighted(0.8))),
     ) {
         let namespaces = ["istio-system", "shop"];
         let accounts = ["ztunnel", "web", "admin"];
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
+            let audience = if right_audience { "istio-ca" } else { "vault" };
             let world = World::default();
             let signer = serve(settings(), &world).await;
             let mut names = BTreeSet::new();
@@ -525,14 +528,21 @@ proptest! {
                     there.push((namespace, account, format!("p{name}"), format!("u{number}"), *node, *live));
                 }
             }
+            world.pod("istio-system", "ztunnel", "proxy", "proxy-uid", "n0");
+            there.push(("istio-system", "ztunnel", "proxy".to_owned(), "proxy-uid".to_owned(), 0, true));
             world.change_pods(|pods| for (pod, known) in pods.iter_mut().zip(&there) { pod.live = known.5 });
-            let caller = (namespaces[usize::from(namespace)], accounts[usize::from(account)], format!("p{name}"), format!("u{uid}"));
+            let caller = if as_proxy {
+                ("istio-system", "ztunnel", "proxy".to_owned(), "proxy-uid".to_owned())
+            } else {
+                (namespaces[usize::from(namespace)], accounts[usize::from(account)], format!("p{name}"), format!("u{uid}"))
+            };
             let mut status = review(caller.0, caller.1, &caller.2, &caller.3, audience);
             if !bound {
                 status.user.as_mut().unwrap().extra = None;
             }
             let token = world.token("a.b.c", status);
-            let id = wanted.map(|(namespace, account, domain)| {
+            let id = wanted.map(|(namespace, account, own)| {
+                let domain = if own { "cluster.local" } else { "other.example" };
                 format!("spiffe://{domain}/ns/{}/sa/{}", namespaces[usize::from(namespace)], accounts[usize::from(account)])
             });
             let mut client = connect(signer.address, &signer.ca.root).await.unwrap();
@@ -540,7 +550,7 @@ proptest! {
             let given = ask(&mut client, &token, &csr, DAY, id.as_deref()).await;
 
             let own = there.iter().find(|pod| (pod.0, pod.1, &pod.2, &pod.3) == (caller.0, caller.1, &caller.2, &caller.3) && pod.5);
-            let proves = own.filter(|_| audience == "istio-ca" && bound);
+            let proves = own.filter(|_| right_audience && bound);
             let expected = proves.and_then(|own| match &id {
                 None => Some(format!("spiffe://cluster.local/ns/{}/sa/{}", own.0, own.1)),
                 Some(id) => {

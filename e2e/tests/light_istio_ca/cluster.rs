@@ -105,14 +105,14 @@ impl Mesh {
     /// Asks for a certificate; gives the URIs in it.
     pub async fn ask(&self, token: &str, on_behalf_of: Option<&str>) -> Result<Vec<String>, (Code, String)> {
         let csr = csr(&CertificateParams::default()).unwrap().0;
-        self.ask_with(token, csr, on_behalf_of).await
+        self.ask_with(token, &csr, on_behalf_of).await
     }
 
     /// The same for a certification request of one's own.
     pub async fn ask_with(
         &self,
         token: &str,
-        csr: String,
+        csr: &str,
         on_behalf_of: Option<&str>,
     ) -> Result<Vec<String>, (Code, String)> {
         let request = message(token, csr, 3600, on_behalf_of).unwrap();

@@ -21,7 +21,7 @@ async fn nothing_that_a_request_says_of_itself_counts() {
         SanType::DnsName("bank.example.com".try_into().unwrap()),
     ];
     let csr = csr(&params).unwrap().0;
-    assert_eq!(mesh.ask_with(&token, csr, None).await.unwrap(), [mesh.name_of("web")]);
+    assert_eq!(mesh.ask_with(&token, &csr, None).await.unwrap(), [mesh.name_of("web")]);
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn garbage_is_refused_and_the_next_request_served() {
         ("A".repeat(100 << 10), Code::InvalidArgument),
         ("A".repeat(1 << 20), Code::OutOfRange),
     ] {
-        assert_eq!(mesh.ask_with(&token, csr, None).await.unwrap_err().0, code);
+        assert_eq!(mesh.ask_with(&token, &csr, None).await.unwrap_err().0, code);
     }
     mesh.ask(&token, None).await.unwrap();
 }

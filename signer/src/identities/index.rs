@@ -124,12 +124,9 @@ impl Index {
             )
         };
         let identity = entry.parsed.identity.as_ref().map_err(|problems| invalid(problems))?;
-        let delivery = delivery(path).ok_or_else(|| {
-            let message = "the certificates of the signer's own servers are for nobody else";
-            Refusal::new(Reason::DeliveryNotAllowed, message)
-        })?;
-        if !identity.delivery.contains(&delivery) {
-            return Err(not_allowed(name, delivery));
+        let allowed = delivery(path).filter(|delivery| identity.delivery.contains(delivery));
+        if allowed.is_none() {
+            return Err(not_allowed(name, path));
         }
         // Meshes know workloads by their service account only.
         let spiffe_id = match path {
@@ -141,8 +138,8 @@ impl Index {
     }
 }
 
-fn not_allowed(name: &ObjectName, delivery: Delivery) -> Refusal {
-    let delivery = delivery_name(delivery);
+fn not_allowed(name: &ObjectName, path: Path) -> Refusal {
+    let delivery = delivery(path).map_or(path.name(), delivery_name);
     Refusal::new(
         Reason::DeliveryNotAllowed,
         format!("the ServiceIdentity {name} does not allow this way: add {delivery} to its spec.delivery"),
@@ -179,7 +176,7 @@ fn grant(
     })
 }
 
-/// The way, as a `ServiceIdentity` has it; none for what no workload can ask for.
+/// The way, as a `ServiceIdentity` has it. None has the signer's own.
 pub fn delivery(path: Path) -> Option<Delivery> {
     match path {
         Path::PodCertificate => Some(Delivery::PodCertificate),

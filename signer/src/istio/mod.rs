@@ -15,6 +15,7 @@ pub mod answer;
 pub mod caller;
 pub mod cluster;
 pub mod kubernetes;
+pub mod profiles;
 pub mod refusal;
 pub mod request;
 pub mod serving;
@@ -25,7 +26,8 @@ mod flight;
 mod service;
 mod token;
 
-pub use service::{LIMITS, LONGEST_MESSAGE, Parts, Profile, Profiles, Roots, Service, router};
+pub use profiles::{Profile, Profiles};
+pub use service::{LIMITS, LONGEST_MESSAGE, Parts, Roots, Service, router};
 pub use settings::{Account, Settings};
 pub use token::Token;
 

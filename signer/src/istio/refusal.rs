@@ -48,6 +48,14 @@ pub enum Refusal {
         /// Its name.
         name: String,
     },
+    /// Its `ServiceIdentity` has a mistake.
+    #[error("ServiceIdentity {namespace}/{name} must be corrected first: its status says what is wrong")]
+    NotUnderstood {
+        /// The namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
     /// Whoever asks may not ask for others.
     #[error(
         "{0} may not ask on behalf of others: if it is the account of the nodes' proxies, add it to the trusted node accounts"
@@ -77,6 +85,9 @@ pub enum Refusal {
         KeyError::Unsupported
     )]
     UnsupportedKey,
+    /// The `ServiceIdentity` is for another kind of key.
+    #[error("the certification request is refused: {0}")]
+    KeyType(String),
     /// The certification request cannot be found.
     #[error("csr is not one PKCS#10 certification request in PEM")]
     NotPem,
@@ -120,11 +131,13 @@ impl Refusal {
             | Self::OtherAccount
             | Self::Ended => Code::Unauthenticated,
             Self::NotDelivered { .. }
+            | Self::NotUnderstood { .. }
             | Self::NotANodeAccount(_)
             | Self::Foreign(_)
             | Self::NotOnNode { .. }
             | Self::NoNode => Code::PermissionDenied,
             Self::Key(_)
+            | Self::KeyType(_)
             | Self::UnsupportedKey
             | Self::NotPem
             | Self::NotAnIdentity

@@ -10,7 +10,6 @@ use axum::response::Response as HttpResponse;
 use countersign_runtime::clock;
 use countersign_runtime::https::{Limits, Peer};
 use futures::FutureExt as _;
-use jiff::SignedDuration;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -22,6 +21,7 @@ use super::answer::answer;
 use super::caller::Caller;
 use super::cluster::{Cluster, PodView, Unreachable};
 use super::flight::Flights;
+use super::profiles::Profiles;
 use super::proto::istio_certificate_service_server::{IstioCertificateService, IstioCertificateServiceServer};
 use super::proto::{IstioCertificateRequest, IstioCertificateResponse};
 use super::refusal::Refusal;
@@ -44,30 +44,6 @@ pub const LIMITS: Limits = Limits {
     streams: 32,
     age: Some(Duration::from_mins(10)),
 };
-
-/// What a `ServiceIdentity` says of a workload's certificates in the mesh.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
-    /// Its name.
-    pub service_identity: String,
-    /// Whether Istio's CA API may deliver them.
-    pub istio_ca: bool,
-    /// How long they live at most.
-    pub lifetime: SignedDuration,
-    /// When they are to be renewed, in hundredths of their life.
-    pub renew_after_percent: u8,
-}
-
-/// The `ServiceIdentities`.
-pub trait Profiles: Send + Sync {
-    /// What holds for a service account, if there is a `ServiceIdentity` for it. What cannot be understood must deliver
-    /// nothing.
-    ///
-    /// # Errors
-    ///
-    /// If they are not known yet.
-    fn of(&self, namespace: &str, service_account: &str) -> Result<Option<Profile>, Unreachable>;
-}
 
 /// The roots that workloads are to trust.
 pub trait Roots: Send + Sync {
@@ -167,23 +143,22 @@ impl<C: Cluster> Service<C> {
         caller: &mut Option<Caller>,
     ) -> Result<IstioCertificateResponse, Refusal> {
         let issuer = &self.0.parts.issuer;
-        let judged = self.judge(request, caller).await;
-        let judged = judged.inspect_err(|refusal| {
+        let outcome = self.judge(request, caller).await;
+        let (caller, granted) = outcome.inspect_err(|refusal| {
             if refusal.is_failure() {
                 issuer.failed(Path::IstioCa);
             } else {
                 issuer.refused(Path::IstioCa);
             }
-        });
-        let (caller, granted) = judged?;
-        let made = issuer.issue(
+        })?;
+        let certificate = issuer.issue(
             Path::IstioCa,
             &name(&caller),
             &granted.grant,
             &granted.key,
             clock::precise(),
         );
-        let certificate = made.map_err(|error| {
+        let certificate = certificate.map_err(|error| {
             warn!(%error, "no certificate can be made");
             Refusal::from(&error)
         })?;
@@ -211,11 +186,11 @@ impl<C: Cluster> Service<C> {
             (Some(id), Some(pod)) => self.impersonated(&caller, pod, &id).await?,
             _ => caller.account.clone(),
         };
-        let profile = parts
-            .profiles
-            .of(&account.namespace, &account.name)
-            .map_err(unreachable)?;
+        let profile = parts.profiles.of(&account)?;
         let grant = subject::grant(&parts.settings, &account, profile.as_ref(), lifetime)?;
+        grant
+            .admits(&key)
+            .map_err(|refused| Refusal::KeyType(refused.message))?;
         let roots = parts.roots.roots();
         if roots.is_empty() {
             return Err(Refusal::NotReady);

@@ -135,12 +135,12 @@ impl Keeper {
             service_account: self.own.service_account.clone(),
             service_identity: None,
             spiffe_id: self.own.spiffe_id.clone(),
+            key_type: None,
             dns_names: self.own.dns_names.clone(),
             usages: Usages {
                 server: true,
                 client: false,
             },
-            key_type: None,
             lifetime: LIFETIME,
             renew_after_percent: RENEW_AFTER_PERCENT,
         }

@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 
 use super::caller::Caller;
 use super::cluster::PodView;
+use super::profiles::Profile;
 use super::refusal::Refusal;
-use super::service::Profile;
 use super::settings::{Account, Settings};
 use crate::grant::{Grant, Usages};
 
@@ -59,19 +59,13 @@ pub fn check_node(account: &Account, node: &str, pods: &[PodView]) -> Result<(),
 ///
 /// # Errors
 ///
-/// If its `ServiceIdentity` does not have the mesh deliver certificates, or the life that is asked for is too short.
+/// If the life that is asked for is too short.
 pub fn grant(
     settings: &Settings,
     account: &Account,
     profile: Option<&Profile>,
     asked: Option<SignedDuration>,
 ) -> Result<Grant, Refusal> {
-    if let Some(profile) = profile.filter(|profile| !profile.istio_ca) {
-        return Err(Refusal::NotDelivered {
-            namespace: account.namespace.clone(),
-            name: profile.service_identity.clone(),
-        });
-    }
     let shortest = settings.shortest();
     if let Some(asked) = asked.filter(|asked| *asked < shortest) {
         return Err(Refusal::TooShort { asked, shortest });
@@ -84,13 +78,12 @@ pub fn grant(
         service_account: account.name.clone(),
         service_identity: profile.map(|profile| profile.service_identity.clone()),
         spiffe_id,
+        key_type: profile.map(|profile| profile.key_type),
         dns_names: Vec::new(),
         usages: Usages {
             server: true,
             client: true,
         },
-        // Proxies make keys of the kind that the mesh is configured with.
-        key_type: None,
         lifetime: asked.map_or(longest, |asked| asked.min(longest)),
         renew_after_percent: profile.map_or(RENEW_AFTER_PERCENT, |profile| profile.renew_after_percent),
     })

@@ -17,6 +17,7 @@ use countersign_signer::issue::{Books, Current, IssueMetrics, Issuer, Record};
 use countersign_signer::istio::cluster::{Cluster, PodView, Unreachable};
 use countersign_signer::istio::proto::IstioCertificateRequest;
 use countersign_signer::istio::proto::istio_certificate_service_client::IstioCertificateServiceClient;
+use countersign_signer::istio::refusal::Refusal;
 use countersign_signer::istio::request::IMPERSONATED_IDENTITY;
 use countersign_signer::istio::serving::{Keeper, Own, service_names};
 use countersign_signer::istio::{Account, LIMITS, Parts, Profile, Profiles, Roots, Service, Settings, Token, router};
@@ -171,20 +172,20 @@ impl Cluster for World {
             .cloned())
     }
 
-    async fn pods_on(&self, namespace: &str, node: &str) -> Result<Vec<PodView>, Unreachable> {
+    /// All of the namespace: what is asked for is checked again by whoever asks.
+    async fn pods_on(&self, namespace: &str, _node: &str) -> Result<Vec<PodView>, Unreachable> {
         self.there().await?;
         let pods = self.0.pods.lock().unwrap();
-        let here = |pod: &&PodView| pod.account.namespace == namespace && pod.node == node;
+        let here = |pod: &&PodView| pod.account.namespace == namespace;
         Ok(pods.iter().filter(here).cloned().collect())
     }
 }
 
 impl Profiles for World {
-    fn of(&self, namespace: &str, service_account: &str) -> Result<Option<Profile>, Unreachable> {
+    fn of(&self, account: &Account) -> Result<Option<Profile>, Refusal> {
         let profiles = self.0.profiles.lock().unwrap();
-        Ok(profiles
-            .get(&(namespace.to_owned(), service_account.to_owned()))
-            .cloned())
+        let found = profiles.get(&(account.namespace.clone(), account.name.clone()));
+        Ok(found.cloned())
     }
 }
 
@@ -362,7 +363,7 @@ pub fn csr(params: &CertificateParams) -> Result<(String, KeyPair)> {
 /// A message with a token.
 pub fn message(
     token: &str,
-    csr: String,
+    csr: &str,
     seconds: i64,
     on_behalf_of: Option<&str>,
 ) -> Result<tonic::Request<IstioCertificateRequest>> {
@@ -375,7 +376,7 @@ pub fn message(
         )]),
     });
     let mut request = tonic::Request::new(IstioCertificateRequest {
-        csr,
+        csr: csr.to_owned(),
         validity_duration: seconds,
         metadata,
     });
