@@ -125,7 +125,7 @@ mod tests {
             assert!(usage.critical && usage.value.key_cert_sign() && usage.value.crl_sign());
             assert_eq!(usage.value.flags.count_ones(), 2);
             assert!(certificate.name_constraints().unwrap().is_none());
-            assert_eq!(certificate.validity().not_before.timestamp(), now.as_second() - 300);
+            assert_eq!(certificate.validity().not_before.timestamp(), (now - SKEW).as_second());
             assert_eq!(certificate.raw_serial().len(), 16);
             let name = |text: &str| text.chars().count() <= LONGEST_NAME;
             assert!(

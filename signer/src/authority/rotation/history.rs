@@ -81,6 +81,8 @@ struct History {
     held: [BTreeSet<String>; PLACES],
     /// Certificates: the root, the end.
     leaves: Vec<(String, Timestamp)>,
+    /// By root, when the last certificate under it ends.
+    last: BTreeMap<String, Timestamp>,
     /// Roots that were used at once, since nothing valid signed: consumers learn of them as soon as they can.
     at_once: BTreeSet<String>,
     seen: Seen,
@@ -100,6 +102,7 @@ impl History {
             places: [Presence::new(), Presence::new()],
             held: [BTreeSet::new(), BTreeSet::new()],
             leaves: Vec::new(),
+            last: BTreeMap::new(),
             at_once: BTreeSet::new(),
             seen: Seen::default(),
             asked: 0,
@@ -176,6 +179,9 @@ impl History {
         }
         for (root, presence) in &mut self.places[place] {
             if !bundle.contains(root) {
+                // Those whose clocks are behind hold the last certificate for valid still.
+                let ran_out = self.last.get(root).map(|last| after(*last, self.plan.propagation));
+                assert!(ran_out <= Some(self.now), "{root} left before {ran_out:?}");
                 presence.1 = presence.1.or(Some(self.now));
             }
         }
@@ -188,6 +194,8 @@ impl History {
         };
         let ends = after(self.now, SignedDuration::from_hours(hours)).min(signing.ends);
         if ends > self.now {
+            let last = self.last.entry(signing.under.clone()).or_insert(ends);
+            *last = ends.max(*last);
             self.leaves.push((signing.under.clone(), ends));
         }
     }
