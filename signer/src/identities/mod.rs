@@ -2,7 +2,6 @@
 
 mod entry;
 mod index;
-mod mesh;
 mod watch;
 
 use std::sync::{Arc, PoisonError, RwLock};

@@ -64,7 +64,7 @@ fn request(params: &CertificateParams) -> Request {
         username: "system:serviceaccount:shop:api".into(),
         user_uid: "api-uid".into(),
         extra: [extra("pod-name", "api-1"), extra("pod-uid", "api-1-uid")].into(),
-        pem: pem(&params),
+        pem: pem(params),
         usages: vec!["digital signature".into(), "client auth".into()],
         duration: Some(SignedDuration::from_hours(6)),
     }
