@@ -299,6 +299,12 @@ fn only_the_object_of_the_api_server_has_a_status_that_need_not_be_judged() {
     "\"adminPassword\" :   # the old one\n  plaintext: opensesame-77\n",
     Some("adminPassword.plaintext")
 )]
+#[case::anchor("db:\n  password: &p |\n    opensesame-77\n", Some("db.password"))]
+#[case::dotted(
+    "spring.datasource.password: |\n  opensesame-77\n",
+    Some("[\"spring.datasource.password\"]")
+)]
+#[case::explicit_key("? password\n: opensesame-77\n", Some("password"))]
 #[case::policy("passwordPolicy:\n  minLength: 12\n", None)]
 #[case::reference("password:\n  secretRef: {name: a, key: b}\n", None)]
 #[case::empty_block("adminPassword: |\n", None)]
@@ -306,6 +312,18 @@ fn what_a_name_stands_for_may_begin_in_the_next_line(#[case] file: &str, #[case]
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": file}});
     let expected: Vec<String> = field
         .map(|field| format!("/data/config.yaml → yaml → {field}: literal-password"))
+        .into_iter()
+        .collect();
+    assert_eq!(found(&map), expected);
+}
+
+#[rstest]
+#[case::table("[adminPassword]\nvalue = \"opensesame-77\"\n", Some("adminPassword.value"))]
+#[case::no_value("[adminPassword]\nlength = 12\n", None)]
+fn what_a_name_stands_for_may_be_in_a_table_of_its_own(#[case] file: &str, #[case] field: Option<&str>) {
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.toml": file}});
+    let expected: Vec<String> = field
+        .map(|field| format!("/data/config.toml → toml → {field}: literal-password"))
         .into_iter()
         .collect();
     assert_eq!(found(&map), expected);
