@@ -167,6 +167,12 @@ fn is_mention(text: &str, start: usize, end: usize) -> bool {
 
 /// Whether what a name stands for begins after its line: in a block or a member of YAML, or in a section of its own.
 fn opens_block(text: &str, start: usize, end: usize) -> bool {
+    if !matches!(
+        text.as_bytes().get(end),
+        None | Some(b':' | b']' | b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n')
+    ) {
+        return false;
+    }
     let rest = after(text, end, LONGEST_OPENING).trim_start_matches(['"', '\'']).trim();
     let opens = match rest.strip_prefix(':') {
         Some(value) => {
