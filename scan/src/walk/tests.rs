@@ -289,23 +289,46 @@ fn only_the_object_of_the_api_server_has_a_status_that_need_not_be_judged() {
 }
 
 #[rstest]
-#[case::member("db:\n  adminPassword:\n    value: opensesame-77\n", Some("db.adminPassword.value"))]
-#[case::literal_block("db:\n  password: |\n    opensesame-77\n", Some("db.password"))]
-#[case::folded_block("db:\n  password: >-\n    opensesame-77\n", Some("db.password"))]
-#[case::next_line("password:\n  opensesame-77\n", Some("password"))]
-#[case::tag("password: !!str\n  opensesame-77\n", Some("password"))]
-#[case::flow("db: {adminPassword: {value: opensesame-77}}\n", Some("db.adminPassword.value"))]
+#[case::member(
+    "yaml",
+    "db:\n  adminPassword:\n    value: opensesame-77\n",
+    Some("db.adminPassword.value")
+)]
+#[case::literal_block("yaml", "db:\n  password: |\n    opensesame-77\n", Some("db.password"))]
+#[case::folded_block("yaml", "db:\n  password: >-\n    opensesame-77\n", Some("db.password"))]
+#[case::next_line("yaml", "password:\n  opensesame-77\n", Some("password"))]
+#[case::tag("yaml", "password: !!str\n  opensesame-77\n", Some("password"))]
+#[case::flow(
+    "yaml",
+    "db: {adminPassword: {value: opensesame-77}}\n",
+    Some("db.adminPassword.value")
+)]
+#[case::anchor("yaml", "db:\n  password: &p |\n    opensesame-77\n", Some("db.password"))]
+#[case::explicit_key("yaml", "? password\n: opensesame-77\n", Some("password"))]
 #[case::quoted(
+    "yaml",
     "\"adminPassword\" :   # the old one\n  plaintext: opensesame-77\n",
     Some("adminPassword.plaintext")
 )]
-#[case::policy("passwordPolicy:\n  minLength: 12\n", None)]
-#[case::reference("password:\n  secretRef: {name: a, key: b}\n", None)]
-#[case::empty_block("adminPassword: |\n", None)]
-fn what_a_name_stands_for_may_begin_in_the_next_line(#[case] file: &str, #[case] field: Option<&str>) {
-    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": file}});
+#[case::dotted(
+    "yaml",
+    "spring.datasource.password: |\n  opensesame-77\n",
+    Some("[\"spring.datasource.password\"]")
+)]
+#[case::policy("yaml", "passwordPolicy:\n  minLength: 12\n", None)]
+#[case::reference("yaml", "password:\n  secretRef: {name: a, key: b}\n", None)]
+#[case::empty_block("yaml", "adminPassword: |\n", None)]
+#[case::table("toml", "[adminPassword]\nvalue = \"opensesame-77\"\n", Some("adminPassword.value"))]
+#[case::no_value("toml", "[adminPassword]\nlength = 12\n", None)]
+fn what_a_name_stands_for_may_begin_in_the_next_line(
+    #[case] format: &str,
+    #[case] file: &str,
+    #[case] field: Option<&str>,
+) {
+    let name = format!("config.{format}");
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {(&name): file}});
     let expected: Vec<String> = field
-        .map(|field| format!("/data/config.yaml → yaml → {field}: literal-password"))
+        .map(|field| format!("/data/{name} → {format} → {field}: literal-password"))
         .into_iter()
         .collect();
     assert_eq!(found(&map), expected);

@@ -61,3 +61,11 @@ fn a_mistake_is_named(#[case] text: &str, #[case] part: &str) {
     let error = Settings::parse(text).unwrap_err().to_string();
     assert!(error.contains(part), "{error}");
 }
+
+#[test]
+fn an_error_in_the_syntax_shows_no_line_of_the_file() {
+    let text = "action: deny\nactions: [\n  - {canary-4711: x\n";
+    let error = Settings::parse(text).unwrap_err();
+    assert!(matches!(error, SettingsError::Syntax(_)), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+}

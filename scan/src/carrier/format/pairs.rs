@@ -3,6 +3,9 @@
 //!
 //! The stems of such names are searched for; what is around each is looked at, within its line and a bound.
 
+mod line;
+mod value;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -12,6 +15,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 use crate::carrier::literal::{self, Value};
 use crate::carrier::name::{self, Kind};
 use crate::tree::Node;
+use line::{Line, is_code};
+use value::{is_expression, value};
 
 /// The parts that a name must have, for all that [`asked`] accepts.
 #[rustfmt::skip]
@@ -156,66 +161,35 @@ fn after(text: &str, end: usize, longest: usize) -> &str {
 
 /// Whether a name is the value of something that may be called `name`.
 fn is_mention(text: &str, start: usize, end: usize) -> bool {
-    let before = text.as_bytes()[..start].iter().rev().take(4);
-    let before = before.copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\''));
-    matches!(before, Some(b':' | b'>' | b'=')) && text.get(start..end).is_some_and(|name| name::judge(name).is_some())
+    matches!(byte_before(text, start), Some(b':' | b'>' | b'='))
+        && text.get(start..end).is_some_and(|name| name::judge(name).is_some())
 }
 
-/// Whether what a name stands for begins in the next line, as YAML can have it: in a block, or as a member.
+/// Whether what a name stands for begins after its line: in a block or a member of YAML, or in a section of its own.
 fn opens_block(text: &str, start: usize, end: usize) -> bool {
-    let rest = after(text, end, LONGEST_OPENING).trim_start_matches(['"', '\'']);
-    let Some(value) = rest.trim_start().strip_prefix(':') else {
+    if !matches!(
+        text.as_bytes().get(end),
+        None | Some(b':' | b']' | b'"' | b'\'' | b' ' | b'\t' | b'\r' | b'\n')
+    ) {
         return false;
-    };
-    let value = value.split(" #").next().unwrap_or_default().trim();
-    let opens = value.is_empty() || value.starts_with(['|', '>', '{', '[', '!', '&', '?']);
-    opens && text.get(start..end).is_some_and(|name| name::judge(name).is_some())
-}
-
-/// What is known of the line before a place.
-#[derive(Default)]
-struct Line {
-    start: usize,
-    seen: usize,
-    /// It is a comment from its beginning or from some place on.
-    comment: bool,
-    /// A line of a program.
-    code: bool,
-    /// Something is open that ends a value: `{a: b, c: d}`.
-    inline: bool,
-}
-
-impl Line {
-    /// Moves on to a place. Every byte is looked at once.
-    fn advance(&mut self, text: &str, at: usize) {
-        let bytes = text.as_bytes();
-        if let Some(end) = memchr::memrchr(b'\n', &bytes[self.seen.min(at)..at]) {
-            self.start = self.seen.min(at) + end + 1;
-            self.seen = self.start;
-            let line = text.get(self.start..at).unwrap_or_default();
-            *self = Self {
-                comment: begins_comment(line),
-                code: begins_code(line),
-                inline: false,
-                ..*self
-            };
-        } else if self.seen == 0 {
-            let line = text.get(..at).unwrap_or_default();
-            self.comment = begins_comment(line);
-            self.code = begins_code(line);
-        }
-        let from = self.seen.min(at);
-        let mut last = from.checked_sub(1).map_or(b'\n', |before| bytes[before]);
-        let mut open = false;
-        for byte in &bytes[from..at] {
-            self.comment |= *byte == b'#' && matches!(last, b' ' | b'\t');
-            self.inline |= matches!(byte, b'{' | b'(' | b'<');
-            open |= *byte == b'=';
-            self.code |= *byte == b'(' && open;
-            last = *byte;
-        }
-        self.seen = self.seen.max(at);
     }
+    let rest = after(text, end, LONGEST_OPENING).trim_start_matches(['"', '\'']).trim();
+    let opens = match rest.strip_prefix(':') {
+        Some(value) => {
+            let value = value.split(" #").next().unwrap_or_default().trim();
+            value.is_empty() || value.starts_with(['|', '>', '{', '[', '!', '&'])
+        }
+        // `? password` and `[password]`, whose values come in other lines.
+        None if rest.is_empty() => byte_before(text, start) == Some(b'?'),
+        None => matches!(rest, "]" | "]]") && byte_before(text, start) == Some(b'['),
+    };
+    opens && text.get(start..end).is_some_and(|name| asked(name).is_some())
+}
+
+/// The byte before a place, but for a few blanks and quotes.
+fn byte_before(text: &str, at: usize) -> Option<u8> {
+    let bytes = text.as_bytes()[..at].iter().rev().take(4);
+    bytes.copied().find(|byte| !matches!(byte, b' ' | b'"' | b'\''))
 }
 
 fn in_name(byte: u8) -> bool {
@@ -309,145 +283,4 @@ fn candidate<'a>(
     let command = !quoted && value.contains(" -");
     let value = if command { Cow::Owned(word.to_owned()) } else { value };
     Some((Candidate { name, value, at: start }, past))
-}
-
-/// How lines begin that are comments.
-const COMMENTS: &[&str] = &["#", "//", ";", "--", "/*", "* ", "<!--", "!", "REM ", "%"];
-
-fn begins_comment(line: &str) -> bool {
-    let start = line.trim_start();
-    // A flag is none: `--password=x`.
-    start.trim_end() != "--" && COMMENTS.iter().any(|mark| start.starts_with(mark))
-}
-
-/// What follows a name: the value, and whether it is in quotes. `before` is the line up to the name, if it is short.
-fn value<'a>(before: Option<&str>, rest: &'a str, kind: Kind, inline: bool) -> Option<(Cow<'a, str>, bool)> {
-    let closing = rest.strip_prefix("\\\"").or_else(|| rest.strip_prefix(['"', '\'']));
-    let name_quoted = closing.is_some();
-    let rest = closing.unwrap_or(rest);
-    let rest = rest.strip_prefix(']').unwrap_or(rest);
-    let trimmed = rest.trim_start_matches([' ', '\t']);
-    let spaced = trimmed.len() < rest.len();
-    if let Some(inner) = trimmed.strip_prefix('>') {
-        // `<password>x</password>`
-        let tag = before?.trim_end_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == ':');
-        return (tag.ends_with('<') && !spaced)
-            .then(|| (Cow::Borrowed(inner.split('<').next().unwrap_or_default().trim()), true));
-    }
-    if let Some(after) = after_sign(trimmed, name_quoted) {
-        return Some(literal_at(after.trim_start_matches([' ', '\t']), inline));
-    }
-    // `requirepass x`, `password "x";` at the beginning of a line.
-    let alone = before?.trim().trim_start_matches("- ").is_empty();
-    (spaced && alone && !name_quoted && kind == Kind::Password)
-        .then(|| literal_at(trimmed, inline))
-        .filter(|(value, quoted)| *quoted || !value.contains([' ', '\t', '(', '{']))
-}
-
-/// What is after `=`, `:`, `=>`, `:=`, and after the comma of `define('DB_PASSWORD', 'x')`.
-fn after_sign(text: &str, name_quoted: bool) -> Option<&str> {
-    for sign in ["=>", ":=", "?=", "+="] {
-        if let Some(after) = text.strip_prefix(sign) {
-            return Some(after);
-        }
-    }
-    if let Some(after) = text.strip_prefix('=') {
-        return (!after.starts_with(['=', '~'])).then_some(after);
-    }
-    if let Some(after) = text.strip_prefix(':') {
-        return (!after.starts_with([':', '/'])).then_some(after);
-    }
-    let after = text.strip_prefix(',').filter(|_| name_quoted)?;
-    after.trim_start().starts_with(['"', '\'']).then_some(after)
-}
-
-/// The value at the beginning of a text: in quotes, or up to a comment, or to what closes what is around it.
-fn literal_at(text: &str, inline: bool) -> (Cow<'_, str>, bool) {
-    if let Some(inner) = text.strip_prefix("\\\"") {
-        return (Cow::Borrowed(inner.split("\\\"").next().unwrap_or_default()), true);
-    }
-    if let Some(quote @ ('"' | '\'')) = text.chars().next() {
-        return (quoted(&text[1..], quote), true);
-    }
-    let text = text.split(" #").next().unwrap_or_default();
-    let text = if inline {
-        text.split([',', '}', ')', ' ', '>']).next().unwrap_or_default()
-    } else {
-        text
-    };
-    (Cow::Borrowed(text.trim_end().trim_end_matches([';', ','])), false)
-}
-
-fn quoted(text: &str, quote: char) -> Cow<'_, str> {
-    let mut escaped = false;
-    let mut any = false;
-    let end = text
-        .char_indices()
-        .find(|(_, letter)| {
-            let ends = *letter == quote && !escaped;
-            escaped = *letter == '\\' && !escaped;
-            any |= escaped;
-            ends
-        })
-        .map_or(text.len(), |(at, _)| at);
-    let value = &text[..end];
-    if any && quote == '"' {
-        Cow::Owned(value.replace("\\\"", "\"").replace("\\\\", "\\"))
-    } else {
-        Cow::Borrowed(value)
-    }
-}
-
-/// Files whose values without quotes are names of other things.
-#[rustfmt::skip]
-const CODE: &[&str] = &[
-    ".py", ".js", ".ts", ".mjs", ".cjs", ".lua", ".rb", ".go", ".java", ".groovy", ".php", ".pl", ".rego", ".cel",
-    ".sql", ".ps1", ".rs", ".c", ".cs", ".jsx", ".tsx", ".star", ".jsonnet", ".libsonnet", ".sh", ".bash", ".hcl",
-    ".tf", ".txt", ".tpl",
-];
-
-fn is_code(file: &str, text: &str) -> bool {
-    text.starts_with("#!") || CODE.iter().any(|end| file.ends_with(end))
-}
-
-/// What a line of a program begins with.
-fn begins_code(line: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "if", "for", "def", "function", "local", "var", "let", "const", "return", "import", "from", "func", "elif",
-        "while", "case", "fn", "print",
-    ];
-    let first = line
-        .trim_start()
-        .split(|letter: char| !letter.is_ascii_alphanumeric())
-        .next()
-        .unwrap_or_default();
-    WORDS.contains(&first)
-}
-
-/// A call or a member of something: `get_password()`, `config.db.password`, `os.environ["X"]`.
-fn is_expression(value: &str) -> bool {
-    let call = value
-        .find('(')
-        .is_some_and(|at| at > 0 && value.ends_with(')') && is_path_of_names(&value[..at]));
-    let index = value
-        .find('[')
-        .is_some_and(|at| at > 0 && value.ends_with(']') && is_path_of_names(&value[..at]));
-    let member = value.contains('.')
-        && is_path_of_names(value)
-        && !literal::looks_random(value)
-        && value.split('.').count() > 1
-        && value
-            .split('.')
-            .all(|part| part.len() > 1 && !part.as_bytes()[0].is_ascii_digit());
-    // YAML's own marks, and what begins a nested value.
-    let mark = matches!(value, "|" | ">" | "|-" | ">-" | "|+" | ">+" | "{" | "[" | "(")
-        || value.starts_with(['&', '*', '{', '[', '|']) && value.len() < 3;
-    call || index || member || mark
-}
-
-fn is_path_of_names(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
 }
