@@ -81,10 +81,14 @@ pub async fn install_webhook_account(testbed: &Testbed) -> Result<()> {
     Ok(())
 }
 
-/// Installs the service account of the chart's signer, with its rights. `settings` are Helm's.
+/// The user that the chart's signer is to the API server.
+pub const SIGNER_USER: &str = "system:serviceaccount:countersign-system:countersign-signer";
+
+/// Installs the service account of the chart's signer, with its rights. It may keep Secrets in all namespaces.
 pub async fn install_signer_account(testbed: &Testbed, settings: &[&str]) -> Result<()> {
-    for name in ["serviceaccount.yaml", "rbac.yaml"] {
-        testbed.apply(&rendered(&format!("signer/{name}"), settings)?).await?;
+    let settings = [settings, &["--set=signer.secretNamespaces={*}"]].concat();
+    for name in ["serviceaccount.yaml", "rbac.yaml", "secrets-rbac.yaml"] {
+        testbed.apply(&rendered(&format!("signer/{name}"), &settings)?).await?;
     }
     Ok(())
 }

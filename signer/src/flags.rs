@@ -2,9 +2,16 @@
 
 use std::net::SocketAddr;
 
-use clap::Parser;
+use clap::{Args, Parser};
+use countersign_identity::{SpiffeIdError, TrustDomain};
 use countersign_runtime::process::host_name;
 use countersign_runtime::telemetry::LogFormat;
+use jiff::SignedDuration;
+
+use crate::bundle::Namespaces;
+use crate::istio::settings::{AUDIENCE, SettingsError};
+use crate::istio::{Account, Settings};
+use crate::secret::Scope;
 
 /// Gives short-lived X.509-SVIDs to workloads.
 #[derive(Clone, Debug, Parser)]
@@ -19,10 +26,78 @@ pub struct Flags {
     /// The signer's own namespace.
     #[arg(long, env = "POD_NAMESPACE", default_value = "countersign-system")]
     pub namespace: String,
+    /// The signer's own service account.
+    #[arg(long, env = "POD_SERVICE_ACCOUNT", default_value = "countersign-signer")]
+    pub service_account: String,
     /// What this replica is called. The default is the host's name.
     #[arg(long, env = "POD_NAME", default_value_t = host_name())]
     pub identity: String,
+    /// The Service by which clients reach the signer: its names stand in the certificate that it shows.
+    #[arg(long, env = "SERVICE_NAME", default_value = "countersign-signer")]
+    pub service: String,
+    /// The DNS domain of the cluster.
+    #[arg(long, env = "CLUSTER_DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
+    /// Which namespaces get the roots in a ConfigMap.
+    #[arg(long, env = "BUNDLE_NAMESPACES", value_enum, default_value = "labelled")]
+    pub bundle_namespaces: Namespaces,
+    /// The namespaces in which keys and certificates may be written to Secrets, with commas between them; `*` for all.
+    #[arg(long, env = "SECRET_NAMESPACES", default_value = "")]
+    pub secret_namespaces: Scope,
+    /// Istio's CA API.
+    #[command(flatten)]
+    pub istio: IstioFlags,
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
+}
+
+/// What can be set of Istio's CA API.
+#[derive(Args, Clone, Debug)]
+pub struct IstioFlags {
+    /// Where Istio's CA API is served. It is not served without this.
+    #[arg(long = "istio-listen", env = "ISTIO_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// The audience that the tokens of Istio's proxies must have.
+    #[arg(long = "istio-audience", env = "ISTIO_AUDIENCE", default_value = AUDIENCE)]
+    pub audience: String,
+    /// The service accounts of nodes' proxies, as `namespace/name`: each may ask on behalf of the workloads on its own node.
+    #[arg(
+        long = "istio-node-account",
+        env = "ISTIO_NODE_ACCOUNTS",
+        value_delimiter = ',',
+        default_value = "istio-system/ztunnel"
+    )]
+    pub node_accounts: Vec<Account>,
+    /// How long certificates of the mesh live at least.
+    #[arg(long = "istio-shortest-life", env = "ISTIO_SHORTEST_LIFE", default_value = "1h")]
+    pub shortest: SignedDuration,
+    /// How long certificates of the mesh live at most.
+    #[arg(long = "istio-longest-life", env = "ISTIO_LONGEST_LIFE", default_value = "24h")]
+    pub longest: SignedDuration,
+}
+
+impl Flags {
+    /// The trust domain.
+    ///
+    /// # Errors
+    ///
+    /// If the text is none.
+    pub fn trust_domain(&self) -> Result<TrustDomain, SpiffeIdError> {
+        self.trust_domain.parse()
+    }
+}
+
+impl IstioFlags {
+    /// The settings of the API.
+    ///
+    /// # Errors
+    ///
+    /// If they contradict each other, or open what must stay shut.
+    pub fn settings(&self, trust_domain: TrustDomain) -> Result<Settings, SettingsError> {
+        Settings::new(trust_domain)
+            .with_node_accounts(self.node_accounts.clone())
+            .with_audience(self.audience.clone())?
+            .with_lifetimes(self.shortest, self.longest)
+    }
 }

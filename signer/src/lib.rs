@@ -30,5 +30,5 @@ mod run;
 pub mod secret;
 pub mod status;
 
-pub use flags::Flags;
-pub use run::{Parts, RunError, run};
+pub use flags::{Flags, IstioFlags};
+pub use run::{RunError, run};

@@ -39,6 +39,8 @@ pub enum Reason {
     UsagesNotAllowed,
     /// A certificate authority is asked for.
     AuthorityNotAllowed,
+    /// The signer may not do this in the namespace.
+    NamespaceNotAllowed,
 }
 
 impl Reason {
@@ -62,6 +64,7 @@ impl Reason {
             Self::NamesNotAllowed => "NamesNotAllowed",
             Self::UsagesNotAllowed => "UsagesNotAllowed",
             Self::AuthorityNotAllowed => "AuthorityNotAllowed",
+            Self::NamespaceNotAllowed => "NamespaceNotAllowed",
         }
     }
 

@@ -3,12 +3,14 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use countersign_identity::Bundle;
+use countersign_identity::bundle::Root;
 use countersign_runtime::lease::{Elector, Place};
 use countersign_signer::authority::Authority;
 use countersign_signer::books::{BookMetrics, Ledger};
 use countersign_signer::identities::{self, Identities};
 use countersign_signer::issue::{Current, IssueMetrics, Issuer};
-use countersign_signer::secret::Secrets;
+use countersign_signer::secret::{Scope, Secrets};
 use countersign_signer::status::{SecretStates, StatusWriter};
 use countersign_signer::{csr, pod_certificate};
 use e2e::{Testbed, chart, wait_for};
@@ -17,32 +19,6 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
-
-/// The user that the signer is here.
-const USER: &str = "the-signer";
-
-/// All that the parts of this test may do.
-const RIGHTS: &str = r#"
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: the-signer}
-rules:
-- {apiGroups: [countersign.dev], resources: [serviceidentities], verbs: [get, list, watch]}
-- {apiGroups: [countersign.dev], resources: [serviceidentities/status], verbs: [patch]}
-- {apiGroups: [certificates.k8s.io], resources: [podcertificaterequests, certificatesigningrequests], verbs: [get, list, watch]}
-- {apiGroups: [certificates.k8s.io], resources: [podcertificaterequests/status, certificatesigningrequests/status, certificatesigningrequests/approval], verbs: [update]}
-- {apiGroups: [certificates.k8s.io], resources: [signers], resourceNames: [countersign.dev/spiffe], verbs: [sign]}
-- {apiGroups: [certificates.k8s.io], resources: [signers], resourceNames: [countersign.dev/spiffe-csr], verbs: [sign, approve]}
-- {apiGroups: [""], resources: [pods, serviceaccounts, nodes], verbs: [get]}
-- {apiGroups: [""], resources: [secrets], verbs: [get, list, watch, create, patch, delete]}
-- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: the-signer}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: the-signer}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: the-signer}]
-"#;
 
 static ROOT: OnceLock<CertificateDer<'static>> = OnceLock::new();
 static STARTED: OnceCell<()> = OnceCell::const_new();
@@ -55,12 +31,12 @@ pub async fn root(testbed: &Testbed) -> CertificateDer<'static> {
 
 async fn start(testbed: &Testbed) {
     chart::install_kinds(testbed).await.unwrap();
-    testbed.apply(RIGHTS).await.unwrap();
+    chart::install_signer_account(testbed, &[]).await.unwrap();
     let config = Kubeconfig::read_from(testbed.data().join("admin.kubeconfig")).unwrap();
     let mut config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
         .await
         .unwrap();
-    config.auth_info.impersonate = Some(USER.to_owned());
+    config.auth_info.impersonate = Some(chart::SIGNER_USER.to_owned());
     let (authority, root) = authority();
     ROOT.set(root.clone()).unwrap();
     let identities = Identities::new("example.org".parse().unwrap());
@@ -106,7 +82,9 @@ async fn run(config: kube::Config, authority: Authority, root: CertificateDer<'s
     let ledger = Arc::new(Ledger::default());
     let issuer = Issuer::new(current, Arc::new(IssueMetrics::default()), Arc::clone(&ledger) as _);
     let secret_states = SecretStates::default();
-    let (_roots, roots) = watch::channel(vec![root]);
+    let mut bundle = Bundle::new("example.org".parse().unwrap());
+    bundle.add_root(Root::read(root).unwrap());
+    let (_roots, roots) = watch::channel(Some(Arc::new(bundle)));
     let stop = CancellationToken::new();
     let status = StatusWriter::new(
         client.clone(),
@@ -119,6 +97,7 @@ async fn run(config: kube::Config, authority: Authority, root: CertificateDer<'s
     );
     let secrets = Secrets::new(
         client.clone(),
+        Scope::All,
         identities.clone(),
         issuer.clone(),
         roots,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use countersign_signer::istio::kubernetes::Kubernetes;
 use countersign_signer::istio::{Account, Settings};
-use e2e::{Namespace, Testbed};
+use e2e::{Namespace, Testbed, chart};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use rcgen::CertificateParams;
 use rustls::pki_types::CertificateDer;
@@ -18,8 +18,6 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use crate::support::{Client, Signer, Unread, World, connect, csr, message};
 
 static RIGHTS: OnceCell<()> = OnceCell::const_new();
-/// Whom the signer asks as: it may do this and nothing else.
-const SIGNER: &str = "light-istio-ca";
 
 /// A signer, and a namespace of Pods.
 pub struct Mesh {
@@ -135,25 +133,15 @@ impl Mesh {
     }
 }
 
-/// What the signer must be allowed for this way.
+/// The chart's rights, and no others.
 async fn rights(testbed: &Testbed) {
-    let rbac = "apiVersion: rbac.authorization.k8s.io/v1";
-    testbed
-        .apply(&format!(
-            "{rbac}\nkind: ClusterRole\nmetadata: {{name: {SIGNER}}}\nrules:\n\
-             - {{apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create]}}\n\
-             - {{apiGroups: [''], resources: [pods], verbs: [get, list]}}\n---\n\
-             {rbac}\nkind: ClusterRoleBinding\nmetadata: {{name: {SIGNER}}}\n\
-             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {SIGNER}}}\n\
-             subjects: [{{kind: User, apiGroup: rbac.authorization.k8s.io, name: {SIGNER}}}]\n"
-        ))
-        .await
-        .unwrap();
+    chart::install_kinds(testbed).await.unwrap();
+    chart::install_signer_account(testbed, &[]).await.unwrap();
 }
 
 async fn as_signer(testbed: &Testbed) -> Result<kube::Client> {
     let config = Kubeconfig::read_from(testbed.data().join("admin.kubeconfig"))?;
     let mut config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
-    config.auth_info.impersonate = Some(SIGNER.to_owned());
+    config.auth_info.impersonate = Some(chart::SIGNER_USER.to_owned());
     Ok(kube::Client::try_from(config)?)
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_identity::{Bundle, TrustDomain};
 use k8s_openapi::api::core::v1::ConfigMap;
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
 /// The name by which Pods ask for these roots.
@@ -14,6 +15,9 @@ pub const BUNDLE_LABEL: &str = "countersign.dev/trust-bundle";
 pub const TRUST_DOMAIN_LABEL: &str = "countersign.dev/trust-domain";
 /// The name of the ConfigMaps.
 pub const CONFIG_MAP: &str = "countersign-trust-bundle";
+
+/// Where Istio's proxies look for the roots, in the ConfigMap that `global.trustBundleName` of Istio's charts names.
+const ISTIO_ENTRY: &str = "root-cert.pem";
 
 const MANAGED: (&str, &str) = ("app.kubernetes.io/managed-by", "countersign-signer");
 /// The longest value of a label.
@@ -36,6 +40,12 @@ pub fn bundle_name(trust_domain: &TrustDomain) -> String {
     format!("{}:{domain}", SIGNER_NAME.replace('/', ":"))
 }
 
+/// The roots of a bundle, as TLS libraries take them; none before it is known.
+pub fn certificates(bundle: Option<&Bundle>) -> Vec<CertificateDer<'static>> {
+    let roots = bundle.into_iter().flat_map(Bundle::roots);
+    roots.map(|root| root.certificate().clone()).collect()
+}
+
 impl Content {
     pub(super) fn of(bundle: &Bundle) -> Self {
         Self {
@@ -55,7 +65,11 @@ impl Content {
     }
 
     fn data(&self) -> BTreeMap<&str, &str> {
-        BTreeMap::from([("ca.crt", self.pem.as_str()), ("bundle.json", self.jwks.as_str())])
+        BTreeMap::from([
+            ("ca.crt", self.pem.as_str()),
+            (ISTIO_ENTRY, self.pem.as_str()),
+            ("bundle.json", self.jwks.as_str()),
+        ])
     }
 
     pub(super) fn config_map(&self, namespace: &str) -> Value {

@@ -7,8 +7,17 @@ mod publisher;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use content::{BUNDLE_LABEL, CONFIG_MAP, SIGNER_NAME, TRUST_DOMAIN_LABEL, bundle_name};
+pub use content::{BUNDLE_LABEL, CONFIG_MAP, SIGNER_NAME, TRUST_DOMAIN_LABEL, bundle_name, certificates};
 pub use publisher::Publisher;
+
+/// Which namespaces get the roots in a ConfigMap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Namespaces {
+    /// Those that ask by the label.
+    Labelled,
+    /// All of them: in a mesh every Pod's proxy needs them.
+    All,
+}
 
 /// Where the roots are published.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

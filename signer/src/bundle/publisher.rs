@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Publication;
+use super::{Namespaces, Publication};
 use super::content::{BUNDLE_LABEL, CONFIG_MAP, Content, bundle_name};
 use super::places::{Bundles, Change, Places};
 use crate::authority::store::FIELD_MANAGER;
@@ -47,6 +47,8 @@ pub struct Publisher {
     pub trust_domain: TrustDomain,
     /// What is published.
     pub roots: watch::Receiver<Option<Arc<Bundle>>>,
+    /// Which namespaces get them.
+    pub namespaces: Namespaces,
     /// Whether this replica writes.
     pub leadership: Leadership,
     /// Told what is published.
@@ -89,7 +91,10 @@ impl Publisher {
 
     fn watches(&self) -> BoxStream<'static, Seen> {
         let namespaces = Api::<PartialObjectMeta<Namespace>>::all(self.client.clone());
-        let asking = Config::default().labels(&format!("{BUNDLE_LABEL}=enabled"));
+        let asking = match self.namespaces {
+            Namespaces::Labelled => Config::default().labels(&format!("{BUNDLE_LABEL}=enabled")),
+            Namespaces::All => Config::default(),
+        };
         let config_maps = Api::<ConfigMap>::all(self.client.clone());
         let named = Config::default().fields(&format!("metadata.name={CONFIG_MAP}"));
         futures::stream::select(

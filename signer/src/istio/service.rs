@@ -7,11 +7,12 @@ use axum::Router;
 use axum::extract::{Request as HttpRequest, State};
 use axum::middleware::{self, Next};
 use axum::response::Response as HttpResponse;
+use countersign_identity::Bundle;
 use countersign_runtime::clock;
 use countersign_runtime::https::{Limits, Peer};
 use futures::FutureExt as _;
 use rustls::pki_types::CertificateDer;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -29,6 +30,7 @@ use super::request::{self, Asked};
 use super::settings::{Account, Settings};
 use super::subject;
 use super::token::Token;
+use crate::bundle;
 use crate::issue::{Issuer, Path};
 
 /// The longest message that is read, in bytes.
@@ -47,8 +49,14 @@ pub const LIMITS: Limits = Limits {
 
 /// The roots that workloads are to trust.
 pub trait Roots: Send + Sync {
-    /// All of them, the one in use first. None before there is an authority.
+    /// All of them. None before there is an authority.
     fn roots(&self) -> Vec<CertificateDer<'static>>;
+}
+
+impl Roots for watch::Receiver<Option<Arc<Bundle>>> {
+    fn roots(&self) -> Vec<CertificateDer<'static>> {
+        bundle::certificates(self.borrow().as_deref())
+    }
 }
 
 /// What the service is made of.

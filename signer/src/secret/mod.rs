@@ -5,9 +5,11 @@
 
 mod make;
 mod plan;
+mod scope;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_policy::ObjectName;
@@ -16,13 +18,16 @@ use countersign_runtime::lease::Leadership;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client};
+use countersign_identity::Bundle;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use plan::{Seen, Step, Wanted, plan};
+pub use scope::{Scope, ScopeError};
 
+use crate::bundle;
 use crate::identities::Identities;
 use crate::issue::Issuer;
 use crate::status::{SecretState, SecretStates};
@@ -46,9 +51,10 @@ const GATHER: Duration = Duration::from_millis(500);
 /// Keeps the Secrets.
 pub struct Secrets {
     client: Client,
+    scope: Scope,
     identities: Identities,
     issuer: Issuer,
-    roots: channel::Receiver<Vec<CertificateDer<'static>>>,
+    roots: channel::Receiver<Option<Arc<Bundle>>>,
     states: SecretStates,
     leadership: Leadership,
     seen: watch::SeenSecrets,
@@ -64,14 +70,16 @@ impl Secrets {
     /// Makes a keeper. `roots` are what peers are verified with; `states` is told how the Secrets stand.
     pub fn new(
         client: Client,
+        scope: Scope,
         identities: Identities,
         issuer: Issuer,
-        roots: channel::Receiver<Vec<CertificateDer<'static>>>,
+        roots: channel::Receiver<Option<Arc<Bundle>>>,
         states: SecretStates,
         leadership: Leadership,
     ) -> Self {
         Self {
             client,
+            scope,
             identities,
             issuer,
             roots,
@@ -83,7 +91,8 @@ impl Secrets {
 
     /// Keeps them until `stop`, while this replica leads.
     pub async fn run(mut self, stop: CancellationToken) {
-        let watching = watch::follow(self.client.clone(), self.seen.clone());
+        let (client, scope, seen) = (self.client.clone(), self.scope.clone(), self.seen.clone());
+        let watching = watch::follow(client, &scope, &seen);
         let keeping = async {
             let mut changes = self.identities.changes();
             let mut secrets = self.seen.changes();
@@ -112,15 +121,15 @@ impl Secrets {
     }
 
     async fn round(&mut self) {
-        let roots = self.roots.borrow_and_update().clone();
+        let roots = bundle::certificates(self.roots.borrow_and_update().as_deref());
         // Without roots a workload could not verify anybody.
-        if !(self.leadership.holds() && self.identities.complete() && self.seen.complete()) || roots.is_empty() {
+        if !(self.leadership.holds() && self.identities.complete() && self.all_seen()) || roots.is_empty() {
             return;
         }
         let now = clock::now();
         let steps = self
             .identities
-            .read(|index| self.seen.read(|seen| plan(index, seen, &roots, now)));
+            .read(|index| self.seen.read(|seen| plan(index, &self.scope, seen, &roots, now)));
         let mut states = BTreeMap::new();
         for step in steps {
             if !self.leadership.holds() {
@@ -144,6 +153,10 @@ impl Secrets {
             }
         }
         self.states.set(states);
+    }
+
+    fn all_seen(&self) -> bool {
+        self.seen.listed() == self.scope.places(&self.client).len()
     }
 
     async fn make(&self, wanted: &Wanted, there: Option<&Seen>, roots: &[CertificateDer<'static>]) -> SecretState {

@@ -9,7 +9,7 @@ use kube::api::ObjectMeta;
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
-use super::{DIGEST_ANNOTATION, IDENTITY_LABEL, REFRESH_ANNOTATION};
+use super::{DIGEST_ANNOTATION, IDENTITY_LABEL, REFRESH_ANNOTATION, Scope};
 use crate::authority::hex;
 use crate::grant::Grant;
 use crate::identities::{Entry, Index};
@@ -83,6 +83,7 @@ pub enum Step {
 /// What is to be done now.
 pub fn plan(
     index: &Index,
+    scope: &Scope,
     seen: &BTreeMap<ObjectName, Seen>,
     roots: &[CertificateDer<'_>],
     now: Timestamp,
@@ -92,7 +93,9 @@ pub fn plan(
     let mut held = BTreeSet::new();
     let mut doubtful = BTreeSet::new();
     for entry in index.entries() {
-        match wanted(index, entry, roots) {
+        let wanted = wanted(index, entry, roots);
+        let allowed = scope.admits(&entry.name().namespace);
+        match wanted.map(|wanted| allowed.and(wanted)) {
             None => {}
             Some(Err(refusal)) => {
                 doubtful.insert(entry.meta.uid.as_str());

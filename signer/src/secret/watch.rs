@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use countersign_policy::ObjectName;
 use countersign_policy::object::{MANAGED_BY_LABEL, MANAGER};
 use futures::StreamExt as _;
+use futures::future::{join_all, pending};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
@@ -15,13 +16,14 @@ use kube::{Api, Client};
 use tokio::sync::watch as channel;
 use tracing::warn;
 
-use super::{IDENTITY_LABEL, Seen};
+use super::{IDENTITY_LABEL, Scope, Seen};
 
 /// The Secrets that are there, by name. Clones are of one map.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SeenSecrets {
     secrets: Arc<Mutex<BTreeMap<ObjectName, Seen>>>,
-    complete: channel::Sender<bool>,
+    /// Which places were read completely once.
+    listed: channel::Sender<HashSet<Option<String>>>,
 }
 
 impl SeenSecrets {
@@ -29,14 +31,14 @@ impl SeenSecrets {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether they were read completely once.
-    pub(super) fn complete(&self) -> bool {
-        *self.complete.borrow()
+    /// In how many places they were read completely once.
+    pub(super) fn listed(&self) -> usize {
+        self.listed.borrow().len()
     }
 
     /// Tells of each change from now on.
-    pub(super) fn changes(&self) -> channel::Receiver<bool> {
-        self.complete.subscribe()
+    pub(super) fn changes(&self) -> channel::Receiver<HashSet<Option<String>>> {
+        self.listed.subscribe()
     }
 
     pub(super) fn read<T>(&self, look: impl FnOnce(&BTreeMap<ObjectName, Seen>) -> T) -> T {
@@ -51,14 +53,27 @@ impl SeenSecrets {
         }
     }
 
-    fn changed(&self, complete: bool) {
-        self.complete.send_modify(|known| *known |= complete);
+    /// These are all there are in a place.
+    fn all_of(&self, place: Option<&str>, names: &HashSet<ObjectName>) {
+        let elsewhere = |name: &ObjectName| place.is_some_and(|place| place != name.namespace);
+        self.secrets().retain(|name, _| elsewhere(name) || names.contains(name));
+        self.listed.send_modify(|listed| _ = listed.insert(place.map(str::to_owned)));
+    }
+
+    fn changed(&self) {
+        self.listed.send_modify(|_| ());
     }
 }
 
 /// Follows them for as long as it is polled.
-pub(super) async fn follow(client: Client, seen: SeenSecrets) {
-    let api: Api<PartialObjectMeta<Secret>> = Api::all(client);
+pub(super) async fn follow(client: Client, scope: &Scope, seen: &SeenSecrets) {
+    let places = scope.places(&client).into_iter();
+    join_all(places.map(|(place, api)| follow_in(place, api, seen.clone()))).await;
+    // Where there is nowhere to look nothing ever changes.
+    pending::<()>().await;
+}
+
+async fn follow_in(place: Option<String>, api: Api<PartialObjectMeta<Secret>>, seen: SeenSecrets) {
     let labels = format!("{MANAGED_BY_LABEL}={MANAGER},{IDENTITY_LABEL}");
     let config = watcher::Config::default().labels(&labels);
     let mut events = watcher(api, config).default_backoff().boxed();
@@ -72,16 +87,15 @@ pub(super) async fn follow(client: Client, seen: SeenSecrets) {
                 listed.insert(name);
             }
             Ok(Event::InitDone) => {
-                seen.secrets().retain(|name, _| listed.contains(name));
-                seen.changed(true);
+                seen.all_of(place.as_deref(), &listed);
             }
             Ok(Event::Apply(secret)) => {
                 seen.learn(&name_of(&secret.metadata), &secret.metadata);
-                seen.changed(false);
+                seen.changed();
             }
             Ok(Event::Delete(secret)) => {
                 seen.secrets().remove(&name_of(&secret.metadata));
-                seen.changed(false);
+                seen.changed();
             }
             Err(error) => warn!(%error, "the watch of Secrets broke off"),
         }

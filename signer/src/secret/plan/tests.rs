@@ -36,7 +36,7 @@ fn tls() -> ObjectName {
 }
 
 fn wanted_of(index: &Index) -> Wanted {
-    match plan(index, &BTreeMap::new(), &roots(), now()).pop() {
+    match plan(index, &Scope::All, &BTreeMap::new(), &roots(), now()).pop() {
         Some(Step::Make(wanted, None)) => wanted,
         other => panic!("{other:?}"),
     }
@@ -58,10 +58,10 @@ fn one_is_made_kept_and_made_anew_when_it_is_due() {
     let wanted = wanted_of(&index);
     assert_eq!((&wanted.secret, wanted.uid.as_str()), (&tls(), "one-uid"));
     let seen = there(&wanted);
-    assert_eq!(plan(&index, &seen, &roots(), now()), [Step::Keep(wanted.clone())]);
+    assert_eq!(plan(&index, &Scope::All, &seen, &roots(), now()), [Step::Keep(wanted.clone())]);
     let due = now() + SignedDuration::from_hours(1);
     let again = [Step::Make(wanted, Some(seen[&tls()].clone()))];
-    assert_eq!(plan(&index, &seen, &roots(), due), again);
+    assert_eq!(plan(&index, &Scope::All, &seen, &roots(), due), again);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn other_roots_or_another_profile_make_it_anew() {
     let seen = there(&wanted_of(&first));
     let more = [roots(), vec![CertificateDer::from(vec![4])]].concat();
     assert!(matches!(
-        plan(&first, &seen, &more, now())[..],
+        plan(&first, &Scope::All, &seen, &more, now())[..],
         [Step::Make(_, Some(_))]
     ));
     for change in [
@@ -82,7 +82,7 @@ fn other_roots_or_another_profile_make_it_anew() {
         spec["certificate"] = change;
         let changed = index(&[("one", spec)]);
         assert!(matches!(
-            plan(&changed, &seen, &roots(), now())[..],
+            plan(&changed, &Scope::All, &seen, &roots(), now())[..],
             [Step::Make(_, Some(_))]
         ));
     }
@@ -95,7 +95,7 @@ fn what_is_anothers_is_left_alone() {
     for owner in ["", "another"] {
         let mut seen = there(&wanted);
         seen.get_mut(&tls()).unwrap().owner = owner.into();
-        let steps = plan(&index, &seen, &roots(), now());
+        let steps = plan(&index, &Scope::All, &seen, &roots(), now());
         assert_eq!(steps, [Step::NotOwned(wanted.clone())], "and it is not deleted");
     }
 }
@@ -106,15 +106,15 @@ fn what_nobody_wants_is_deleted() {
     let seen = there(&wanted_of(&first));
     let delete = [Step::Delete(tls(), seen[&tls()].clone())];
     let without = index(&[("one", json!({"serviceAccountName": "api"}))]);
-    assert_eq!(plan(&without, &seen, &roots(), now()), delete);
-    assert_eq!(plan(&index(&[]), &seen, &roots(), now()), delete);
+    assert_eq!(plan(&without, &Scope::All, &seen, &roots(), now()), delete);
+    assert_eq!(plan(&index(&[]), &Scope::All, &seen, &roots(), now()), delete);
     let mut renamed = spec();
     renamed["secretName"] = json!("other");
-    let steps = plan(&index(&[("one", renamed)]), &seen, &roots(), now());
+    let steps = plan(&index(&[("one", renamed)]), &Scope::All, &seen, &roots(), now());
     assert!(matches!(&steps[..], [Step::Make(_, None), last] if *last == delete[0]));
     // Another holds the service account.
     let lost = index(&[("old", json!({"serviceAccountName": "api"})), ("one", spec())]);
-    assert_eq!(plan(&lost, &seen, &roots(), now()), delete);
+    assert_eq!(plan(&lost, &Scope::All, &seen, &roots(), now()), delete);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_mistake_takes_no_key_away() {
     let seen = there(&wanted_of(&index(&[("one", spec())])));
     let mut wrong = spec();
     wrong["typo"] = json!(1);
-    let steps = plan(&index(&[("one", wrong)]), &seen, &roots(), now());
+    let steps = plan(&index(&[("one", wrong)]), &Scope::All, &seen, &roots(), now());
     assert!(matches!(&steps[..], [Step::Refused(_, refusal)] if refusal.reason == Reason::InvalidServiceIdentity));
 }
 
@@ -145,4 +145,18 @@ fn metadata_says_whose_it_is() {
         refresh_at: now(),
     };
     assert_eq!(seen, Some(expected));
+}
+
+#[test]
+fn where_the_signer_may_not_write_nothing_is_made_and_nothing_deleted() {
+    let index = index(&[("one", spec())]);
+    let seen = there(&wanted_of(&index));
+    let scope: Scope = "other".parse().unwrap();
+    match &plan(&index, &scope, &seen, &roots(), now())[..] {
+        [Step::Refused(name, refusal)] => {
+            assert_eq!(name, &ObjectName::new("shop", "one"));
+            assert_eq!(refusal.reason, Reason::NamespaceNotAllowed);
+        }
+        other => panic!("{other:?}"),
+    }
 }
