@@ -84,13 +84,18 @@ pub async fn install_webhook_account(testbed: &Testbed) -> Result<()> {
 /// The user that the chart's signer is to the API server.
 pub const SIGNER_USER: &str = "system:serviceaccount:countersign-system:countersign-signer";
 
-/// Installs the service account of the chart's signer, with its rights. It may keep Secrets in all namespaces.
+/// Installs the service account of the chart's signer, with its rights. `settings` are Helm's.
 pub async fn install_signer_account(testbed: &Testbed, settings: &[&str]) -> Result<()> {
-    let settings = [settings, &["--set=signer.secretNamespaces={*}"]].concat();
-    for name in ["serviceaccount.yaml", "rbac.yaml", "secrets-rbac.yaml"] {
-        testbed.apply(&rendered(&format!("signer/{name}"), &settings)?).await?;
+    for name in ["serviceaccount.yaml", "rbac.yaml"] {
+        testbed.apply(&rendered(&format!("signer/{name}"), settings)?).await?;
     }
     Ok(())
+}
+
+/// Lets the chart's signer keep Secrets in all namespaces.
+pub async fn allow_secrets(testbed: &Testbed) -> Result<()> {
+    let everywhere = ["--set=signer.secretNamespaces={*}"];
+    testbed.apply(&rendered("signer/secrets-rbac.yaml", &everywhere)?).await
 }
 
 /// A kubeconfig with a token of the service account of the chart's operator.

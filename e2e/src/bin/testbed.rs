@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use e2e::cluster::sandbox::Sandbox;
-use e2e::cluster::{Plan, background, harness, images, janitor};
+use e2e::cluster::{MeshAuthority, Plan, background, harness, images, janitor};
 use e2e::tools::{self, Scope};
 
 /// A real cluster, from packages, in one set of namespaces.
@@ -66,9 +66,20 @@ struct Size {
     /// With Istio.
     #[arg(long)]
     istio: bool,
+    /// Have Countersign's signer be Istio's certificate authority: its chart is installed before Istio. Its image must be given.
+    #[arg(long, requires = "istio")]
+    countersign: bool,
 }
 
 impl Size {
+    fn mesh_authority(self) -> MeshAuthority {
+        if self.countersign {
+            MeshAuthority::Countersign
+        } else {
+            MeshAuthority::Istiod
+        }
+    }
+
     fn scope(self) -> Scope {
         match self {
             Self { light: true, .. } => Scope::Light,
@@ -95,6 +106,7 @@ impl Cluster {
         let mut arguments = Vec::new();
         arguments.extend(self.size.light.then(|| "--light".to_owned()));
         arguments.extend(self.size.istio.then(|| "--istio".to_owned()));
+        arguments.extend(self.size.countersign.then(|| "--countersign".to_owned()));
         arguments.extend(self.images.iter().map(|image| format!("--image={}", image.display())));
         arguments.extend(self.kubernetes.iter().map(|version| format!("--kubernetes={version}")));
         arguments
@@ -167,6 +179,7 @@ fn run(arguments: Run) -> Result<u8> {
     let sandbox = Sandbox::create()?;
     let plan = Plan {
         scope,
+        mesh_authority: arguments.cluster.size.mesh_authority(),
         tools,
         images,
         data: sandbox.data(),

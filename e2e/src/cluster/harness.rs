@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::components::Components;
 use super::stage::stage;
-use super::{Plan, cgroups, control_plane, diagnosis, istio, mesh_ca, network, node, pki};
+use super::{Plan, cgroups, control_plane, diagnosis, istio, network, node, pki};
 use crate::tools::Scope;
 
 /// The first process: starts the harness, and reaps whatever orphans (containers' shims) are handed to it meanwhile.
@@ -72,7 +72,6 @@ async fn bring_up(plan: &Plan, components: &Components<'_>) -> Result<()> {
     control_plane::controllers(components, &plan.data)?;
     stage("node", node::node(components, plan)).await?;
     if plan.scope == Scope::Istio {
-        mesh_ca::write(&plan.data.join("mesh-ca"))?;
         stage("istio", istio::install(plan)).await?;
     }
     stage("controllers", node::admits_pods(components, &plan.data)).await

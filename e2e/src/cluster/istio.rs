@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::diagnosis::kubectl;
-use super::{Plan, harness};
+use super::{MeshAuthority, Plan, harness, mesh_ca};
 use crate::shell;
 
 /// What istiod must be told here. Its own Envoy has filters that Envoy as published has not; istiod must not send them.
@@ -40,40 +40,68 @@ pub(super) async fn install(plan: &Plan) -> Result<()> {
         // istiod looks for the Gateway API once, when it starts.
         let crds = plan.tools.share("gateway-api")?;
         kubectl(&plan, &["apply", "--server-side", "-f", &crds.display().to_string()])?;
-        certificate_authority(&plan)?;
+        kubectl(&plan, &["create", "namespace", "istio-system"])?;
         let charts = plan.tools.share("charts")?;
         helm(&plan, "istio-base", &charts.join("base"), &[])?;
-        let settings = SETTINGS.iter().map(|(key, value)| format!("--set={key}={value}"));
-        let texts = TEXT_SETTINGS
+        let mut settings: Vec<String> = SETTINGS
             .iter()
-            .map(|(key, value)| format!("--set-string={key}={value}"));
-        let settings: Vec<String> = settings.chain(texts).collect();
+            .map(|(key, value)| format!("--set={key}={value}"))
+            .collect();
+        settings.extend(
+            TEXT_SETTINGS
+                .iter()
+                .map(|(key, value)| format!("--set-string={key}={value}")),
+        );
+        match plan.mesh_authority {
+            MeshAuthority::Istiod => plug_in(&plan)?,
+            MeshAuthority::Countersign => {
+                countersign(&plan)?;
+                settings.push(format!("--values={}", example("istiod-values.yaml")));
+            }
+        }
         helm(
             &plan,
             "istiod",
             &charts.join("istio-control/istio-discovery"),
             &settings,
         )?;
-        kubectl(
-            &plan,
-            &[
-                "rollout",
-                "status",
-                "-n",
-                "istio-system",
-                "deployment/istiod",
-                "--timeout=90s",
-            ],
-        )
-        .context("istiod does not come up")?;
-        Ok(())
+        rollout(&plan, "istio-system", "istiod").context("istiod does not come up")
     })
     .await?
 }
 
-fn certificate_authority(plan: &Plan) -> Result<()> {
-    kubectl(plan, &["create", "namespace", "istio-system"])?;
+/// Has Countersign's signer be the authority of the mesh, as its documentation tells a person to.
+fn countersign(plan: &Plan) -> Result<()> {
+    let mut install = Command::new(checkout("scripts/install-chart"));
+    harness::environment(&mut install, &plan.data, &plan.tools.path());
+    install.args(["--values", &example("countersign-values.yaml")]);
+    shell::run(&mut install).context("Countersign does not come up")?;
+    kubectl(plan, &["apply", "-f", &example("istiod-identity.yaml")])?;
+    let namespace = ["--namespace", "istio-system"];
+    let written = ["wait", "secret/istiod-tls", "--for=create", "--timeout=60s"];
+    kubectl(plan, &[&namespace[..], &written].concat())
+        .context("the signer wrote no certificate for istiod")
+        .map(drop)
+}
+
+fn checkout(path: &str) -> String {
+    format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn example(name: &str) -> String {
+    checkout(&format!("examples/istio/{name}"))
+}
+
+fn rollout(plan: &Plan, namespace: &str, deployment: &str) -> Result<()> {
+    let deployment = format!("deployment/{deployment}");
+    let arguments = ["rollout", "status", "-n", namespace, &deployment, "--timeout=90s"];
+    kubectl(plan, &arguments).map(drop)
+}
+
+/// Gives istiod an authority that the tests know too.
+fn plug_in(plan: &Plan) -> Result<()> {
     let folder = plan.data.join("mesh-ca");
+    mesh_ca::write(&folder)?;
     let mut args = vec![
         "create".to_owned(),
         "secret".to_owned(),

@@ -26,11 +26,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::tools::{Scope, Tools};
 
+/// Who signs the certificates of the mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MeshAuthority {
+    /// istiod, with an authority made for the testbed, which tests can sign with too.
+    Istiod,
+    /// Countersign's signer, of the chart in this checkout, which is installed first.
+    Countersign,
+}
+
 /// What to bring up and what to run in it: the message from outside to inside.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// How much of a cluster.
     pub scope: Scope,
+    /// Who signs the certificates of the mesh, if there is one.
+    pub mesh_authority: MeshAuthority,
     /// The programs.
     pub tools: Tools,
     /// Image archives to import on the node.

@@ -32,6 +32,7 @@ pub async fn root(testbed: &Testbed) -> CertificateDer<'static> {
 async fn start(testbed: &Testbed) {
     chart::install_kinds(testbed).await.unwrap();
     chart::install_signer_account(testbed, &[]).await.unwrap();
+    chart::allow_secrets(testbed).await.unwrap();
     let config = Kubeconfig::read_from(testbed.data().join("admin.kubeconfig")).unwrap();
     let mut config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
         .await
