@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -74,6 +76,17 @@ impl Request {
     /// Sends it in the clear.
     pub async fn send_plain(&self, address: SocketAddr) -> Answer {
         let answer = async { self.exchange(TcpStream::connect(address).await?).await };
+        Answer::within_limit(answer).await
+    }
+
+    /// Sends it over TLS to the server of this name.
+    pub async fn send_tls(&self, address: SocketAddr, name: &str, config: rustls::ClientConfig) -> Answer {
+        let answer = async {
+            let name = ServerName::try_from(name.to_owned())?;
+            let stream = TcpStream::connect(address).await?;
+            let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+            self.exchange(connector.connect(name, stream).await?).await
+        };
         Answer::within_limit(answer).await
     }
 

@@ -1,16 +1,20 @@
 //! `echo`: a test server that answers 200 to everything and says what it saw, and a client for use inside a Pod.
 #![allow(clippy::print_stdout, reason = "what the client prints is its result")]
 
+mod tls;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use axum::body::to_bytes;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Json, Router};
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
+
+use tls::{Mounted, MutualTls, Peer};
 
 /// Answers every request with its method, path, headers and body as JSON.
 #[derive(Parser)]
@@ -18,6 +22,8 @@ struct Cli {
     /// The port to listen on.
     #[arg(long, env = "PORT", default_value_t = 8080)]
     port: u16,
+    #[command(flatten)]
+    mounted: Mounted,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -42,7 +48,9 @@ struct Client {
     /// Prints the body too.
     #[arg(short = 'v')]
     verbose: bool,
-    /// Where to, as `http://HOST:PORT/PATH`.
+    #[command(flatten)]
+    mounted: Mounted,
+    /// Where to, as `http://HOST:PORT/PATH`; or `https://…` with a credential.
     #[arg(required = true)]
     urls: Vec<String>,
 }
@@ -52,7 +60,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Client(client)) => send_all(&client).await,
-        None => serve(cli.port).await,
+        None => serve(cli.port, &cli.mounted).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,17 +71,23 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(port: u16) -> Result<()> {
+async fn serve(port: u16, mounted: &Mounted) -> Result<()> {
     let listener = tokio::net::TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], port))).await?;
     let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let server = axum::serve(listener, Router::new().fallback(answer));
-    Ok(server
-        .with_graceful_shutdown(async move { _ = end.recv().await })
-        .await?)
+    let router = Router::new().fallback(answer);
+    let until = async move { _ = end.recv().await };
+    if let Some(files) = mounted.files() {
+        let named = router.into_make_service_with_connect_info::<Peer>();
+        let server = axum::serve(MutualTls { listener, files }, named);
+        return Ok(server.with_graceful_shutdown(until).await?);
+    }
+    Ok(axum::serve(listener, router).with_graceful_shutdown(until).await?)
 }
 
 async fn answer(request: Request) -> (StatusCode, Json<Value>) {
     const MOST: usize = 1 << 20;
+    let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    let peer = peer.map(|ConnectInfo(Peer(id))| id.clone());
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MOST).await else {
         return (StatusCode::PAYLOAD_TOO_LARGE, Json(json!({"error": "body too large"})));
@@ -81,6 +95,7 @@ async fn answer(request: Request) -> (StatusCode, Json<Value>) {
     let seen = json!({
         "method": head.method.as_str(),
         "path": head.uri.to_string(),
+        "peer": peer,
         "headers": pairs(&head.headers),
         "body": String::from_utf8_lossy(&body),
     });
@@ -110,14 +125,16 @@ async fn send_all(client: &Client) -> Result<()> {
 }
 
 async fn send(client: &Client, url: &str) -> Result<e2e::Answer> {
+    let files = client.mounted.files();
+    let scheme = if files.is_some() { "https://" } else { "http://" };
     let rest = url
-        .strip_prefix("http://")
-        .with_context(|| format!("{url} does not begin with http://"))?;
+        .strip_prefix(scheme)
+        .with_context(|| format!("{url} does not begin with {scheme}"))?;
     let (host, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
     let address = if host.contains(':') {
         host.to_owned()
     } else {
-        format!("{host}:80")
+        format!("{host}:{}", if files.is_some() { 443 } else { 80 })
     };
     let mut request = e2e::Request::new(&client.method, path).host(host).body(&client.body);
     for header in &client.headers {
@@ -130,5 +147,9 @@ async fn send(client: &Client, url: &str) -> Result<e2e::Answer> {
         .await
         .with_context(|| format!("cannot resolve {address}"))?;
     let address = addresses.next().with_context(|| format!("{address} has no address"))?;
-    Ok(request.send_plain(address).await)
+    let Some(files) = files else {
+        return Ok(request.send_plain(address).await);
+    };
+    let name = host.split(':').next().unwrap_or_default();
+    Ok(request.send_tls(address, name, files.client()?).await)
 }
