@@ -1,7 +1,6 @@
 //! Pods outside the mesh, with certificates that a real kubelet asked for and mounted.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +43,9 @@ async fn anonymous(testbed: &Testbed) -> ClientConfig {
 #[ignore = "needs testbed run --istio --countersign"]
 async fn pods_speak_mutual_tls_with_what_the_kubelet_mounts() {
     let testbed = Testbed::from_env().await.unwrap();
-    let file = Path::new(EXAMPLE).display().to_string();
-    testbed.kubectl(&["apply", "-f", &file]).await.unwrap();
+    let namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: ledger}}";
+    testbed.apply(namespace).await.unwrap();
+    testbed.kubectl(&["apply", "-f", EXAMPLE]).await.unwrap();
     for name in ["ledger", "auditor"] {
         let deployment = format!("deployment/{name}");
         let rollout = [

@@ -1,10 +1,11 @@
-//! The demo: installs the chart, applies the examples, sends real requests, and prints what came of each; then it puts
+//! The demo, on a cluster whose certificates Countersign signs: applies the examples, sends real requests, and prints what came of each; then it puts
 //! manifests to the API server, with credentials in them and without.
 #![allow(clippy::print_stdout, reason = "what the demo prints is its result")]
 
 mod cases;
 mod judge;
 mod manifests;
+mod mounted;
 mod shop;
 
 use std::process::ExitCode;
@@ -46,8 +47,13 @@ async fn main() -> Result<ExitCode> {
             if as_expected { "" } else { "   <== NOT AS EXPECTED" }
         );
     }
+    wrong += mounted::show(&shop).await?;
+    mounted::identities(&shop).await?;
     wrong += manifests::show()?;
-    println!("\n{} requests and 2 manifests, {wrong} not as expected", cases.len());
+    println!(
+        "\n{} requests and 2 manifests, {wrong} not as expected",
+        cases.len() + 2
+    );
     Ok(if wrong == 0 {
         ExitCode::SUCCESS
     } else {

@@ -28,14 +28,13 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Installs the chart, starts the issuer and applies the examples.
+    /// Starts the issuer and applies the examples. The chart is there: it came before the mesh, whose certificates it signs.
     pub(crate) async fn open(testbed: &Testbed) -> Result<Self> {
-        script("install-chart", &[])?;
         let key = SigningKey::generate("shop-1", Algorithm::ES256);
         let stranger = SigningKey::generate("shop-1", Algorithm::ES256);
         let page = Page::found("/keys", &SigningKey::jwks(&[&key]));
         let keys = HttpsServer::serve(IpAddr::from(NODE), vec![page]).await?;
-        script("apply-examples", &[])?;
+        script("apply-examples")?;
         let external = json!({ "issuer": ISSUER, "maxTokenLifetime": "10m",
                                "jwksUri": keys.url("/keys"), "caBundle": keys.authority });
         replace_issuer(testbed, &external).await?;
@@ -205,10 +204,9 @@ pub(crate) fn now() -> i64 {
 }
 
 /// Runs one of the scripts that a person would run.
-fn script(name: &str, arguments: &[&str]) -> Result<()> {
+fn script(name: &str) -> Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(name);
     let status = Command::new(&path)
-        .args(arguments)
         .status()
         .with_context(|| format!("cannot run {}", path.display()))?;
     if !status.success() {
