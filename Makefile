@@ -8,6 +8,7 @@ STEP := scripts/step
 PAIRS ?= 2000
 SEED ?= 1
 SECONDS ?= 60
+MINUTES ?= 20
 
 ## For a person
 
@@ -64,6 +65,9 @@ bench-signer: ## Certificates a second on one processor, beside its signatures; 
 fuzz: ## Each fuzz target for a minute, or for SECONDS=600
 	@$(STEP) "fuzz" scripts/fuzz $(SECONDS)
 
+soak: ## A mesh with certificates of ten minutes, while root, intermediate and signers are replaced: MINUTES=20 (root)
+	@$(STEP) "soak" env SOAK_MINUTES=$(MINUTES) scripts/suite soak
+
 compat: ## The API-server tests on Kubernetes 1.36 (root)
 	@$(STEP) "API server tests on Kubernetes 1.36" scripts/suite light --kubernetes 1.36
 
@@ -105,5 +109,5 @@ test-api:
 test-cluster:
 	@$(STEP) "cluster tests" scripts/suite mesh
 
-.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan bench-webhook bench-signer fuzz compat clean check-format check-lint \
+.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan bench-webhook bench-signer fuzz soak compat clean check-format check-lint \
 	check-licences check-rooms check-generated check-chart check-unit test-tools test-testbed test-api test-cluster

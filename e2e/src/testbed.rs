@@ -89,7 +89,7 @@ impl Testbed {
     }
 
     /// A command that finds the cluster by itself.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("KUBECONFIG", self.data.join("admin.kubeconfig"));
         command

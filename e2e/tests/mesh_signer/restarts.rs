@@ -1,8 +1,6 @@
 //! The signer goes away and comes back: what has a certificate goes on, what needs one waits.
 
-use e2e::{Testbed, Workload};
-
-use crate::issued::Shown;
+use e2e::{ProxyCertificate, Testbed, Workload};
 
 #[tokio::test]
 #[ignore = "needs testbed run --istio --countersign"]
@@ -13,7 +11,7 @@ async fn who_starts_while_the_signer_is_killed_gets_its_certificate_afterwards()
         .await
         .unwrap();
     let first = namespace.deploy(&Workload::echo("first")).await.unwrap();
-    let before = Shown::of(&namespace, &first.pod).await.unwrap();
+    let before = ProxyCertificate::of(&namespace, &first.pod).await.unwrap();
     let kill = [
         "--namespace",
         e2e::chart::NAMESPACE,
@@ -26,10 +24,10 @@ async fn who_starts_while_the_signer_is_killed_gets_its_certificate_afterwards()
     ];
     testbed.kubectl(&kill).await.unwrap();
     let second = namespace.deploy(&Workload::echo("second")).await.unwrap();
-    let shown = Shown::of(&namespace, &second.pod).await.unwrap();
+    let shown = ProxyCertificate::of(&namespace, &second.pod).await.unwrap();
     assert_eq!(shown.uris, [namespace.spiffe_id("second")]);
     let answered = namespace.call_from(&second, &first.url, &[]).await.unwrap();
     assert_eq!(answered, "200");
-    let after = Shown::of(&namespace, &first.pod).await.unwrap();
+    let after = ProxyCertificate::of(&namespace, &first.pod).await.unwrap();
     assert_eq!(after.serial, before.serial, "nobody needs a new one for that");
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use e2e::{Namespace, Request, Running, Testbed, Workload, wait_for};
+use e2e::{Namespace, ProxyCertificate, Request, Running, Testbed, Workload, wait_for};
 
-use crate::issued::{Shown, until_told};
+use crate::issued::until_told;
 
 const POLICY: &str = "
 apiVersion: countersign.dev/v1alpha1
@@ -68,7 +68,7 @@ async fn policies_hold_on_identities_that_the_signer_gave() {
     assert!(plain.is_reset(), "{plain:?}");
 
     for workload in [api, orders] {
-        let shown = Shown::of(&namespace, &workload.pod).await.unwrap();
+        let shown = ProxyCertificate::of(&namespace, &workload.pod).await.unwrap();
         assert_eq!(shown.uris, [namespace.spiffe_id(&workload.name)]);
         assert!(shown.roots > 0);
         let status = until_told(&testbed, namespace.name(), &workload.name, &shown.serial).await;
@@ -76,7 +76,7 @@ async fn policies_hold_on_identities_that_the_signer_gave() {
         assert_eq!(status["live"], 1, "{status}");
     }
     // None is needed: a mesh gives every service account an identity.
-    let shown = Shown::of(&namespace, &stranger.pod).await.unwrap();
+    let shown = ProxyCertificate::of(&namespace, &stranger.pod).await.unwrap();
     assert_eq!(shown.uris, [namespace.spiffe_id("stranger")]);
 }
 
@@ -100,7 +100,7 @@ async fn a_gateway_gets_its_certificate_from_the_signer() {
     let shown = wait_for(what, Duration::from_mins(1), || async {
         let get = ["get", "pods", "-l", label, "-o", "jsonpath={.items[0].metadata.name}"];
         let pod = namespace.kubectl(&get).await?;
-        Shown::of(&namespace, pod.trim()).await
+        ProxyCertificate::of(&namespace, pod.trim()).await
     })
     .await
     .unwrap();
