@@ -73,13 +73,21 @@ pub async fn install_report_kinds(testbed: &Testbed) -> Result<()> {
     testbed.kubectl(&established).await.map(drop)
 }
 
-/// Installs the service account of the chart's webhook, with its rights and those of the audit.
+/// Installs the service account of the chart's webhook, with its rights but for those of the audit.
 pub async fn install_webhook_account(testbed: &Testbed) -> Result<()> {
-    for name in ["serviceaccount.yaml", "rbac.yaml", "audit-rbac.yaml"] {
+    for name in ["serviceaccount.yaml", "rbac.yaml"] {
         testbed.apply(&template(&format!("webhook/{name}"))?).await?;
     }
     Ok(())
 }
+
+/// Lets the chart's webhook audit what the chart lets it by itself: no Secrets. `settings` are Helm's.
+pub async fn allow_audit(testbed: &Testbed, settings: &[&str]) -> Result<()> {
+    testbed.apply(&rendered("webhook/audit-rbac.yaml", settings)?).await
+}
+
+/// Lets it read Secrets too, and every kind.
+pub const AUDIT_ALL: &str = "--set=webhook.audit.secrets=true";
 
 /// The user that the chart's signer is to the API server.
 pub const SIGNER_USER: &str = "system:serviceaccount:countersign-system:countersign-signer";

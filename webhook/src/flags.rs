@@ -55,10 +55,13 @@ pub struct Flags {
     /// A Secret in the webhook's namespace that holds them as `key`. It is made if it does not exist.
     #[arg(long, env = "FINGERPRINT_KEY_SECRET", conflicts_with = "fingerprint_key_file")]
     pub fingerprint_key_secret: Option<String>,
-    /// Whether everything that is in the cluster is read and reported, by one of the replicas. Without it only the status of
+    /// Whether what is in the cluster is read and reported, by one of the replicas. Without it only the status of
     /// waivers is kept.
     #[arg(long, env = "AUDIT", default_value_t = true, action = clap::ArgAction::Set)]
     pub audit: bool,
+    /// Whether the audit reads Secrets too. The right to do so is the right to read the keys of the certificate authority.
+    #[arg(long, env = "AUDIT_SECRETS", default_value_t = false, action = clap::ArgAction::Set)]
+    pub audit_secrets: bool,
     /// The trust domain of the mesh's identities, as in Istio's mesh configuration.
     #[arg(long, env = "TRUST_DOMAIN", default_value = "cluster.local")]
     pub trust_domain: String,

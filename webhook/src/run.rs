@@ -122,6 +122,7 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
         metrics: AuditMetrics::register(&mut registry),
         leadership,
         scans: flags.audit,
+        secrets: flags.audit_secrets,
     };
     watches.spawn(audit.run());
     let electing = tokio::spawn(elector.run(stop.clone()));

@@ -114,3 +114,15 @@ app.kubernetes.io/component: signer
 {{ include "countersign.signerSelectorLabels" . }}
 {{ include "countersign.chartLabels" . }}
 {{- end }}
+
+{{/* The API groups of the cluster but for the core one, as far as Helm knows them, and those that the values name: JSON. */}}
+{{- define "countersign.apiGroups" -}}
+{{- $groups := append .Values.webhook.audit.apiGroups "countersign.dev" }}
+{{- range .Capabilities.APIVersions }}
+{{- $group := first (splitList "/" .) }}
+{{- if and (contains "/" .) (not (regexMatch "^v[0-9]+((alpha|beta)[0-9]+)?$" $group)) }}
+{{- $groups = append $groups $group }}
+{{- end }}
+{{- end }}
+{{- $groups | uniq | sortAlpha | toJson }}
+{{- end }}

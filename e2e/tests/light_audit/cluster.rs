@@ -122,6 +122,7 @@ impl Cluster {
 async fn install(testbed: &Testbed) {
     chart::install_kinds(testbed).await.unwrap();
     chart::install_webhook_account(testbed).await.unwrap();
+    chart::allow_audit(testbed, &[chart::AUDIT_ALL]).await.unwrap();
 }
 
 /// A value that must not come out anywhere.

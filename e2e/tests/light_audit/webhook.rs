@@ -59,7 +59,7 @@ impl Webhook {
             .args(["--listen", &format!("0.0.0.0:{PORT}")])
             .args(["--metrics-listen", &format!("127.0.0.1:{METRICS}")])
             .args(["--configuration", "countersign-webhook", "--server-name", NODE])
-            .args(["--identity", "audit", "--fingerprint-key-file"])
+            .args(["--identity", "audit", "--audit-secrets=true", "--fingerprint-key-file"])
             .arg(&key)
             .env("KUBECONFIG", kubeconfig)
             .env("RUST_LOG", "info,countersign_webhook=debug")

@@ -206,23 +206,35 @@ async fn a_new_root_is_published_before_it_is_used() {
 async fn nobody_but_the_signer_may_read_the_authority() {
     let cluster = Cluster::turn().await;
     let signer = Signer::start(&cluster).await;
+    // By its name, and by a list.
     let may = async |account: &str| {
         let user = format!("system:serviceaccount:{}:{account}", chart::NAMESPACE);
-        let group = "system:serviceaccounts";
-        let admin = ApiUser::admin_of(&cluster.testbed, chart::NAMESPACE).impersonate(&user, &[group]);
-        admin
-            .send(
-                "GET",
-                &format!("/api/v1/{{ns}}/secrets/{SECRET}"),
-                "application/json",
-                &Value::Null,
-            )
-            .await
-            .is_ok()
+        let user =
+            ApiUser::admin_of(&cluster.testbed, chart::NAMESPACE).impersonate(&user, &["system:serviceaccounts"]);
+        let by_name = format!("/api/v1/{{ns}}/secrets/{SECRET}");
+        let named = format!("/api/v1/{{ns}}/secrets?fieldSelector=metadata.name={SECRET}");
+        let mut reads = false;
+        for path in [&by_name, &named] {
+            reads |= user.send("GET", path, "application/json", &Value::Null).await.is_ok();
+        }
+        reads
     };
     assert!(may("countersign-signer").await);
+    chart::install_webhook_account(&cluster.testbed).await.unwrap();
+    chart::allow_audit(&cluster.testbed, &[]).await.unwrap();
     for other in ["countersign", "default", "countersign-webhook"] {
         assert!(!may(other).await, "{other} may");
     }
+    // Only who turns the audit of Secrets on gives that away, as the values say.
+    chart::allow_audit(&cluster.testbed, &[chart::AUDIT_ALL]).await.unwrap();
+    let list = "/api/v1/{ns}/secrets";
+    let webhook = format!("system:serviceaccount:{}:countersign-webhook", chart::NAMESPACE);
+    let webhook = ApiUser::admin_of(&cluster.testbed, chart::NAMESPACE).impersonate(&webhook, &[]);
+    assert!(
+        webhook
+            .send("GET", list, "application/json", &Value::Null)
+            .await
+            .is_ok()
+    );
     signer.stop().await;
 }

@@ -18,6 +18,13 @@ pub(super) struct KindId {
     pub(super) plural: String,
 }
 
+impl KindId {
+    /// Whether it is the kind whose objects hold credentials by design.
+    pub(super) fn is_secrets(&self) -> bool {
+        self.group.is_empty() && self.plural == "secrets"
+    }
+}
+
 impl Kind {
     pub(super) fn id(&self) -> KindId {
         KindId {

@@ -71,8 +71,10 @@ pub struct Audit {
     pub metrics: AuditMetrics,
     /// Whether this replica does the audit.
     pub leadership: Leadership,
-    /// Whether everything is scanned. If not, only the status of waivers is kept.
+    /// Whether what is there is scanned. If not, only the status of waivers is kept.
     pub scans: bool,
+    /// Whether Secrets are scanned too.
+    pub secrets: bool,
 }
 
 impl Audit {
@@ -126,9 +128,11 @@ impl Audit {
 
     async fn served(&self) -> Result<Served, WriteError> {
         let mut served = write::call(kinds::discover(&self.client)).await?;
-        if !self.scans {
-            served.kinds.retain(|kind| kind.id() == waivers::kind());
-        }
+        let read = |kind: &KindId| match (self.scans, self.secrets) {
+            (false, _) => *kind == waivers::kind(),
+            (true, secrets) => secrets || !kind.is_secrets(),
+        };
+        served.kinds.retain(|kind| read(&kind.id()));
         Ok(served)
     }
 }
