@@ -1,22 +1,24 @@
-//! `bench`: how the operator does with ten thousand policies. Its figures go to `target/bench.json`.
+//! `bench`: how the operator does with ten thousand policies, and the signer with ten thousand workloads. Its figures go to `target/bench.json`.
 //!
-//! `testbed run --light -- cargo run -p countersign-e2e --bin bench`, after `cargo build --release -p countersign-operator`.
+//! `testbed run --light -- cargo run -p countersign-e2e --bin bench`, after
+//! `cargo build --release -p countersign-operator -p countersign-signer`.
 
+mod certificates;
 mod load;
-mod operator;
+mod process;
 mod watches;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
 use e2e::{Testbed, chart, wait_for};
 use serde_json::{Value, json};
 
 use load::Load;
-use operator::Operator;
+use process::Process;
 use watches::Watches;
 
 /// How the operator calls itself to the API server.
@@ -36,6 +38,20 @@ struct Arguments {
     /// How many policies are changed, one after the other.
     #[arg(long, default_value_t = 500)]
     changes: usize,
+    /// How many workloads ask for a certificate.
+    #[arg(long, default_value_t = 10_000)]
+    workloads: usize,
+    /// What to measure.
+    #[arg(long, value_enum, default_value = "all")]
+    only: Part,
+}
+
+/// What there is to measure.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    All,
+    Policies,
+    Certificates,
 }
 
 #[tokio::main]
@@ -44,7 +60,12 @@ async fn main() -> Result<()> {
     let testbed = Testbed::from_env().await?;
     chart::install_kinds(&testbed).await?;
     let mut figures = Figures::default();
-    measure(&testbed, &arguments, &mut figures).await?;
+    if arguments.only != Part::Policies {
+        certificates::measure(&testbed, arguments.workloads, &mut figures).await?;
+    }
+    if arguments.only != Part::Certificates {
+        measure(&testbed, &arguments, &mut figures).await?;
+    }
     figures.write()
 }
 
@@ -52,7 +73,7 @@ async fn measure(testbed: &Testbed, arguments: &Arguments, figures: &mut Figures
     let mut watches = Watches::start(testbed.client());
     let load = Load::new(testbed.client(), arguments.namespaces);
 
-    let operator = Operator::start(testbed, &binary()?).await?;
+    let operator = Process::operator(testbed).await?;
     load.create(0..FEW).await?;
     watches.until_ready(FEW).await?;
     let times = change(&load, &mut watches, FEW, arguments.changes.min(FEW)).await?;
@@ -66,7 +87,7 @@ async fn measure(testbed: &Testbed, arguments: &Arguments, figures: &mut Figures
     load.create(FEW..arguments.policies).await?;
     step("starts", "the operator, which has not seen them");
     let (start, before) = (Instant::now(), calls(testbed)?);
-    let operator = Operator::start(testbed, &binary()?).await?;
+    let operator = Process::operator(testbed).await?;
     watches.until_ready(arguments.policies).await?;
     figures.put("operator_converge_cold", start.elapsed().as_secs_f64(), "s");
     let made = calls(testbed)? - before;
@@ -95,7 +116,7 @@ async fn measure(testbed: &Testbed, arguments: &Arguments, figures: &mut Figures
 
     step("restarts", "the operator, which has nothing to write");
     let (start, before) = (Instant::now(), calls(testbed)?);
-    let operator = Operator::start(testbed, &binary()?).await?;
+    let operator = Process::operator(testbed).await?;
     operator.until_idle().await?;
     figures.put("operator_restart", start.elapsed().as_secs_f64(), "s");
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -127,30 +148,19 @@ async fn change(load: &Load, watches: &mut Watches, policies: usize, changes: us
 
 /// How many requests the operator made, watches and its Lease aside.
 fn calls(testbed: &Testbed) -> Result<usize> {
+    calls_of(testbed, AGENT)
+}
+
+/// How many requests a program made, watches and its Lease aside.
+fn calls_of(testbed: &Testbed, agent: &str) -> Result<usize> {
     let entries = testbed.audit()?;
     let counted = entries.iter().filter(|entry| {
-        entry.user_agent.starts_with(AGENT)
+        entry.user_agent.starts_with(agent)
             && !matches!(entry.verb.as_str(), "watch" | "list")
             && !entry.is_about("coordination.k8s.io", "leases")
             && entry.object_ref.is_some()
     });
     Ok(counted.count())
-}
-
-/// The operator as cargo built it for release.
-fn binary() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let target = own
-        .ancestors()
-        .nth(2)
-        .context("this program is not in a target folder")?;
-    let binary = target.join("release/countersign-operator");
-    ensure!(
-        binary.exists(),
-        "{} is missing: cargo build --release -p countersign-operator",
-        binary.display()
-    );
-    Ok(binary)
 }
 
 fn step(does: &str, what: &str) {
