@@ -9,6 +9,7 @@
 //!  bundle           publishes the roots
 //!  jwt              JWT-SVIDs, for those that cannot present a certificate
 //!  endpoint         the bundle, for foreign trust domains
+//!  federation       the bundles of foreign trust domains
 //! ```
 //!
 //! Of a request only the public key is taken. Every other field of a certificate comes from the `ServiceIdentity` and
@@ -19,6 +20,7 @@ pub mod books;
 pub mod bundle;
 pub mod csr;
 pub mod endpoint;
+pub mod federation;
 mod flags;
 pub mod grant;
 pub mod identities;

@@ -8,7 +8,9 @@ mod publisher;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use content::{BUNDLE_LABEL, CONFIG_MAP, SIGNER_NAME, TRUST_DOMAIN_LABEL, bundle_name, certificates};
+pub(crate) use content::{MANAGED, domain_label, federated_entry};
 pub use publisher::Publisher;
+pub(crate) use publisher::{call, served};
 
 /// Which namespaces get the roots in a ConfigMap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
