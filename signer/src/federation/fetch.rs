@@ -1,7 +1,6 @@
 //! Fetches a bundle from its endpoint, whose certificate is verified as that of any web server (SPIFFE Federation standard,
 //! section 5.2.1, `https_web`).
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ETAG, IF_NONE_MATCH};
@@ -181,22 +180,13 @@ fn classify(error: &reqwest::Error, url: String) -> FetchError {
 }
 
 /// Whether the endpoint's certificate was refused.
-fn is_certificate(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
-        // An `io::Error` passes over what it holds: it names that one's source as its own.
-        let held = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
-        if matches!(
-            held.or_else(|| error.downcast_ref()),
-            Some(rustls::Error::InvalidCertificate(_))
-        ) {
-            return true;
-        }
-        source = error.source();
+fn is_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
     }
-    false
+    // An `io::Error` passes over what it holds: it names that one's source as its own.
+    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    held.is_some_and(|held| is_certificate(held)) || error.source().is_some_and(is_certificate)
 }
 
 #[expect(

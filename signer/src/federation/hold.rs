@@ -9,7 +9,7 @@ use super::object::{Seen, Wanted};
 use super::publish::bundle_name;
 
 /// For each object by its name, what it asks for, or why it has no effect. Of two that ask for one trust domain, the older
-/// holds; and so of two whose trust domains could not be told apart by the names of their ClusterTrustBundles.
+/// holds; and so of two whose trust domains could not be told apart by the names of their `ClusterTrustBundles`.
 pub fn verdicts<'a>(
     own: &TrustDomain,
     objects: impl IntoIterator<Item = &'a Seen>,
@@ -28,13 +28,15 @@ pub fn verdicts<'a>(
                      could make its identities; delete this object"
                 ),
             )),
-            Ok(wanted) => match holders.get(&bundle_name(&wanted.domain)) {
-                Some((holder, domain)) => Err(conflicted(holder, domain, wanted)),
-                None => {
-                    holders.insert(bundle_name(&wanted.domain), (&seen.name, &wanted.domain));
+            Ok(wanted) => {
+                let name = bundle_name(&wanted.domain);
+                if let Some((holder, domain)) = holders.get(&name) {
+                    Err(conflicted(holder, domain, wanted))
+                } else {
+                    holders.insert(name, (&seen.name, &wanted.domain));
                     Ok(wanted)
                 }
-            },
+            }
         };
         verdicts.insert(seen.name.as_str(), verdict);
     }

@@ -234,9 +234,7 @@ mod tests {
             (Some(0), None, None)
         );
         let mut expired = bundle();
-        for key in ["k1"] {
-            expired.remove_jwt_key(key);
-        }
+        expired.remove_jwt_key("k1");
         let (seen, verdict) = (seen(), Ok(&wanted));
         let view = View {
             seen: &seen,

@@ -19,8 +19,8 @@ use crate::federation::object::Seen;
 pub(super) struct Writer {
     client: Client,
     config_maps: Api<ConfigMap>,
-    /// The version that was replaced last (none if there was no ConfigMap): what is read may be behind.
-    replaced: Option<Option<String>>,
+    /// The version that was replaced last, empty if there was no `ConfigMap`: what is read may be behind.
+    replaced: Option<String>,
 }
 
 impl Writer {
@@ -45,16 +45,15 @@ impl Writer {
     ) -> Result<(), String> {
         let data = keeping.write();
         let version = there.and_then(|there| there.metadata.resource_version.clone());
-        if self.replaced.as_ref().is_some_and(|replaced| *replaced != version) {
-            self.replaced = None;
-        }
+        let seen = version.clone().unwrap_or_default();
+        self.replaced.take_if(|replaced| *replaced != seen);
         let is_there = there.is_some_and(|there| there.data.clone().unwrap_or_default() == data);
         let nothing = there.is_none() && data.is_empty();
-        if is_there || nothing || self.replaced.as_ref() == Some(&version) || !leadership.holds() {
+        if is_there || nothing || self.replaced.is_some() || !leadership.holds() {
             return Ok(());
         }
         let config_map = ConfigMap {
-            metadata: metadata(version.clone()),
+            metadata: metadata(version),
             data: Some(data),
             ..ConfigMap::default()
         };
@@ -66,7 +65,7 @@ impl Writer {
             Some(_) => call(self.config_maps.replace(CONFIG_MAP, &params, &config_map)).await,
             None => call(self.config_maps.create(&params, &config_map)).await,
         };
-        written.map(|_| self.replaced = Some(version))
+        written.map(|_| self.replaced = Some(seen))
     }
 
     /// Writes a status.
