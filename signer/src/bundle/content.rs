@@ -19,7 +19,11 @@ pub const CONFIG_MAP: &str = "countersign-trust-bundle";
 /// Where Istio's proxies look for the roots, in the ConfigMap that `global.trustBundleName` of Istio's charts names.
 const ISTIO_ENTRY: &str = "root-cert.pem";
 
-const MANAGED: (&str, &str) = ("app.kubernetes.io/managed-by", "countersign-signer");
+/// What the entries of foreign bundles begin with. Without it a trust domain of the name `ca` would take the place of the own
+/// roots.
+const FEDERATED: &str = "federated.";
+
+pub(crate) const MANAGED: (&str, &str) = ("app.kubernetes.io/managed-by", "countersign-signer");
 /// The longest value of a label.
 const LONGEST_LABEL: usize = 63;
 
@@ -31,6 +35,8 @@ pub(super) struct Content {
     jwks: String,
     /// The roots in it.
     pub(super) roots: BTreeSet<String>,
+    /// The keys of JWT-SVIDs in it.
+    pub(super) jwt_keys: BTreeSet<String>,
 }
 
 /// The name of the `ClusterTrustBundle` of a trust domain. It begins with the signer's name, as the API server demands; an
@@ -38,6 +44,50 @@ pub(super) struct Content {
 pub fn bundle_name(trust_domain: &TrustDomain) -> String {
     let domain = trust_domain.as_str().replace('_', "-");
     format!("{}:{domain}", SIGNER_NAME.replace('/', ":"))
+}
+
+/// The entry of a ConfigMap that a foreign bundle stands in: `crt` for its roots, in PEM, and `json` for the SPIFFE bundle.
+pub(crate) fn federated_entry(trust_domain: &TrustDomain, form: &str) -> String {
+    format!("{FEDERATED}{trust_domain}.{form}")
+}
+
+/// The value of a label that names a trust domain.
+pub(crate) fn domain_label(trust_domain: &TrustDomain) -> &str {
+    let domain = trust_domain.as_str();
+    // Of a longer one the end, which tells domains apart least badly, would not be a valid value for sure.
+    let domain = domain.get(..LONGEST_LABEL).unwrap_or(domain);
+    domain.trim_matches(|character: char| !character.is_ascii_alphanumeric())
+}
+
+/// What workloads get of foreign bundles, beside the own roots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ForeignContent(BTreeMap<String, String>);
+
+impl ForeignContent {
+    pub(super) fn of(foreign: &BTreeMap<TrustDomain, Bundle>) -> Self {
+        let entries = foreign.iter().flat_map(|(domain, bundle)| {
+            [("crt", bundle.to_pem()), ("json", bundle.to_jwks())]
+                .map(|(form, text)| (federated_entry(domain, form), text))
+        });
+        Self(entries.collect())
+    }
+
+    /// For the ConfigMap that has this uid, and no other.
+    pub(super) fn config_map(&self, namespace: &str, uid: &str) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": CONFIG_MAP, "namespace": namespace, "uid": uid},
+            "data": self.0,
+        })
+    }
+
+    /// Whether a ConfigMap has all of this, and nothing of other trust domains.
+    pub(super) fn is_in_config_map(&self, there: &ConfigMap) -> bool {
+        let there = there.data.iter().flatten();
+        let federated: BTreeMap<_, _> = there.filter(|(name, _)| name.starts_with(FEDERATED)).collect();
+        federated == self.0.iter().collect()
+    }
 }
 
 /// The roots of a bundle, as TLS libraries take them; none before it is known.
@@ -53,15 +103,16 @@ impl Content {
             pem: bundle.to_pem(),
             jwks: bundle.to_jwks(),
             roots: bundle.roots().map(|root| root.fingerprint().to_string()).collect(),
+            jwt_keys: bundle
+                .jwt_keys()
+                .filter_map(|key| key.id())
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
     fn labels(&self) -> BTreeMap<&str, &str> {
-        let domain = self.trust_domain.as_str();
-        // Of a longer one the end, which tells domains apart least badly, would not be a valid value for sure.
-        let domain = domain.get(..LONGEST_LABEL).unwrap_or(domain);
-        let domain = domain.trim_matches(|character: char| !character.is_ascii_alphanumeric());
-        BTreeMap::from([MANAGED, (TRUST_DOMAIN_LABEL, domain)])
+        BTreeMap::from([MANAGED, (TRUST_DOMAIN_LABEL, domain_label(&self.trust_domain))])
     }
 
     fn data(&self) -> BTreeMap<&str, &str> {
@@ -157,6 +208,34 @@ mod tests {
         assert!(!content.is_in_bundle(None, &bundle));
         bundle["spec"]["trustBundle"] = "mine".into();
         assert!(!content.is_in_bundle(Some(&labels), &bundle));
+    }
+
+    #[test]
+    fn foreign_bundles_stand_beside_the_own_roots() {
+        let own = content("example.org");
+        let bundle = |name: &str| {
+            let domain: TrustDomain = name.parse().unwrap();
+            (domain.clone(), Bundle::new(domain))
+        };
+        let foreign = ForeignContent::of(&BTreeMap::from([bundle("ca"), bundle("example.com")]));
+        let names: Vec<&str> = foreign.0.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "federated.ca.crt",
+                "federated.ca.json",
+                "federated.example.com.crt",
+                "federated.example.com.json"
+            ]
+        );
+        assert!(names.iter().all(|name| !own.data().contains_key(name)));
+        let mut there: ConfigMap = serde_json::from_value(own.config_map("shop")).unwrap();
+        assert!(!foreign.is_in_config_map(&there));
+        assert!(ForeignContent::default().is_in_config_map(&there));
+        there.data.as_mut().unwrap().extend(foreign.0.clone());
+        assert!(foreign.is_in_config_map(&there) && own.is_in_config_map(&there));
+        let fewer = ForeignContent::of(&BTreeMap::from([bundle("ca")]));
+        assert!(!fewer.is_in_config_map(&there), "one is to go");
     }
 
     #[test]

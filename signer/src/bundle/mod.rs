@@ -8,7 +8,9 @@ mod publisher;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use content::{BUNDLE_LABEL, CONFIG_MAP, SIGNER_NAME, TRUST_DOMAIN_LABEL, bundle_name, certificates};
+pub(crate) use content::{MANAGED, domain_label, federated_entry};
 pub use publisher::Publisher;
+pub(crate) use publisher::{call, served};
 
 /// Which namespaces get the roots in a ConfigMap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -24,6 +26,8 @@ pub enum Namespaces {
 pub struct Publication {
     /// The roots that every place holds, by hash; none while one of them lags.
     pub everywhere: BTreeSet<String>,
+    /// The keys of JWT-SVIDs that every ConfigMap holds, by identifier; none while one of them lags.
+    pub jwt_everywhere: BTreeSet<String>,
     /// The places that cannot be written, and why. No new root is used before they are.
     pub failing: BTreeMap<String, String>,
     /// Namespaces with a ConfigMap of the bundle's name that is somebody else's. They are not waited for.

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::core::DynamicObject;
 
 use super::Publication;
-use super::content::{Content, is_ours};
+use super::content::{Content, ForeignContent, is_ours};
 
 /// A change that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,13 @@ pub(super) enum Change {
     ApplyBundle,
     /// Write the ConfigMap of a namespace.
     Apply(String),
+    /// Write the foreign bundles to the ConfigMap of a namespace, if it is still this one.
+    ApplyForeign {
+        /// The namespace.
+        namespace: String,
+        /// The ConfigMap's uid.
+        uid: String,
+    },
     /// Delete the ConfigMap of a namespace, if it is still this one.
     Delete {
         /// The namespace.
@@ -31,7 +38,9 @@ impl Change {
     pub(super) fn place(&self) -> String {
         match self {
             Self::ApplyBundle => "the ClusterTrustBundle".to_owned(),
-            Self::Apply(namespace) | Self::Delete { namespace, .. } => format!("the namespace {namespace}"),
+            Self::Apply(namespace) | Self::ApplyForeign { namespace, .. } | Self::Delete { namespace, .. } => {
+                format!("the namespace {namespace}")
+            }
         }
     }
 }
@@ -96,18 +105,31 @@ impl Places {
         changes
     }
 
+    /// What has to change besides so that every ConfigMap that is the signer's has the foreign bundles. Nothing waits for them.
+    pub(super) fn foreign_changes(&self, content: &ForeignContent) -> Vec<Change> {
+        let (Some(namespaces), Some(config_maps)) = (&self.namespaces, &self.config_maps) else {
+            return Vec::new();
+        };
+        let due = |(namespace, there): (&String, &ConfigMap)| {
+            let due = namespaces.contains(namespace) && is_ours(there) && !content.is_in_config_map(there);
+            Some(Change::ApplyForeign {
+                namespace: namespace.clone(),
+                uid: there.metadata.uid.clone().filter(|_| due)?,
+            })
+        };
+        config_maps.iter().filter_map(due).collect()
+    }
+
     /// What is told of the publication of this content.
     pub(super) fn publication(&self, content: &Content) -> Publication {
         let complete =
             self.namespaces.is_some() && self.config_maps.is_some() && !matches!(self.bundle, Bundles::Unread);
         let writes = |change: &Change| !matches!(change, Change::Delete { .. });
         let all_written = complete && !self.changes(content).iter().any(writes);
+        let everywhere = |there: &BTreeSet<String>| if all_written { there.clone() } else { BTreeSet::new() };
         Publication {
-            everywhere: if all_written {
-                content.roots.clone()
-            } else {
-                BTreeSet::new()
-            },
+            everywhere: everywhere(&content.roots),
+            jwt_everywhere: everywhere(&content.jwt_keys),
             failing: self.failing.clone(),
             foreign: self.foreign(),
             cluster_trust_bundles: match self.bundle {
@@ -142,6 +164,7 @@ mod tests {
     fn content() -> Content {
         let mut content = Content::of(&Bundle::new("example.org".parse().unwrap()));
         content.roots.insert("r1".to_owned());
+        content.jwt_keys.insert("k1".to_owned());
         content
     }
 
@@ -173,7 +196,11 @@ mod tests {
         let changes = places.changes(&content);
         assert_eq!(changes[0], Change::Apply("bank".to_owned()));
         assert!(matches!(&changes[1..], [Change::Delete { namespace, .. }] if namespace == "old"));
-        assert!(places.publication(&content).everywhere.is_empty(), "one place lacks it");
+        let publication = places.publication(&content);
+        assert!(
+            publication.everywhere.is_empty() && publication.jwt_everywhere.is_empty(),
+            "one place lacks it"
+        );
         places
             .config_maps
             .as_mut()
@@ -196,6 +223,28 @@ mod tests {
         let publication = places.publication(&content);
         assert_eq!(publication.foreign, BTreeSet::from(["shop".to_owned()]));
         assert_eq!(publication.everywhere, content.roots);
+        assert_eq!(publication.jwt_everywhere, content.jwt_keys);
+    }
+
+    #[test]
+    fn foreign_bundles_come_after_and_hold_nothing_up() {
+        let content = content();
+        let domain: countersign_identity::TrustDomain = "example.com".parse().unwrap();
+        let foreign = ForeignContent::of(&BTreeMap::from([(domain.clone(), Bundle::new(domain))]));
+        let mut there = config_map(&content);
+        there.metadata.uid = Some("u1".to_owned());
+        let mut theirs = there.clone();
+        theirs.metadata.labels = None;
+        let places = places(
+            &["shop", "new", "theirs"],
+            &[("shop", there.clone()), ("old", there), ("theirs", theirs)],
+        );
+        let due = Change::ApplyForeign {
+            namespace: "shop".to_owned(),
+            uid: "u1".to_owned(),
+        };
+        assert_eq!(places.foreign_changes(&foreign), [due]);
+        assert_eq!(places.foreign_changes(&ForeignContent::default()), []);
     }
 
     #[test]

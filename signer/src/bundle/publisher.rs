@@ -20,12 +20,15 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::content::{BUNDLE_LABEL, CONFIG_MAP, Content, bundle_name};
+use super::content::{BUNDLE_LABEL, CONFIG_MAP, Content, ForeignContent, bundle_name};
 use super::places::{Bundles, Change, Places};
 use super::{Namespaces, Publication};
 use crate::authority::store::FIELD_MANAGER;
 use crate::authority::{AuthorityMetrics, Failure};
+use crate::federation::Foreign;
 
+/// Who writes foreign bundles, in the eyes of the API server.
+const FEDERATION_MANAGER: &str = "countersign.dev/signer-federation";
 const GROUP: &str = "certificates.k8s.io";
 /// How often an API server is asked whether it has `ClusterTrustBundles` by now.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -58,8 +61,14 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes until `stop`.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Publishes the own roots until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let (_to, none) = watch::channel(None);
+        self.run_with(none, stop).await;
+    }
+
+    /// Publishes the own roots until `stop`, and beside them the bundles of foreign trust domains, once they are known.
+    pub async fn run_with(mut self, mut foreign: watch::Receiver<Option<Foreign>>, stop: CancellationToken) {
         let mut places = Places::default();
         let mut listed = Listed::default();
         let mut resource = None;
@@ -71,6 +80,7 @@ impl Publisher {
                 () = stop.cancelled() => return,
                 Some(event) = seen.next() => listed.take(event, &mut places),
                 Ok(()) = self.roots.changed() => {}
+                Ok(()) = foreign.changed() => {}
                 () = self.leadership.changed_from(held) => {}
                 () = sleep(wait) => {}
             }
@@ -84,7 +94,11 @@ impl Publisher {
                 }
                 resource = served;
             }
-            let failed = self.write(&mut places, resource.as_ref()).await;
+            let mut failed = self.write(&mut places, resource.as_ref()).await;
+            let known = foreign.borrow_and_update().clone();
+            if let Some(foreign) = known {
+                failed |= self.write_foreign(&mut places, &foreign).await;
+            }
             wait = if failed { AGAIN } else { PERIOD };
         }
     }
@@ -139,6 +153,42 @@ impl Publisher {
         !places.failing.is_empty()
     }
 
+    /// Writes the foreign bundles to where they are not yet. Tells whether something failed.
+    async fn write_foreign(&self, places: &mut Places, foreign: &Foreign) -> bool {
+        let content = ForeignContent::of(foreign);
+        let mut failed = false;
+        for change in places.foreign_changes(&content) {
+            let Change::ApplyForeign { namespace, uid } = &change else {
+                continue;
+            };
+            if !self.leadership.holds() {
+                return failed;
+            }
+            let api = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
+            // Another manager: what it writes is beside the own roots, and neither takes anything from the other.
+            let params = PatchParams::apply(FEDERATION_MANAGER).force();
+            let patch = Patch::Apply(content.config_map(namespace, uid));
+            match call(api.patch(CONFIG_MAP, &params, &patch)).await {
+                Ok(written) => {
+                    if let Some(config_maps) = &mut places.config_maps {
+                        config_maps.insert(namespace.clone(), written);
+                    }
+                    info!(
+                        namespace,
+                        trust_domains = foreign.len(),
+                        "published foreign bundles in a ConfigMap"
+                    );
+                }
+                Err(why) => {
+                    warn!(place = change.place(), why, "the foreign bundles cannot be published");
+                    self.metrics.failed(Failure::Publish);
+                    failed = true;
+                }
+            }
+        }
+        failed
+    }
+
     async fn change(
         &self,
         places: &mut Places,
@@ -172,6 +222,8 @@ impl Publisher {
                     "published the roots in a ConfigMap"
                 );
             }
+            // Not of this content.
+            Change::ApplyForeign { .. } => {}
             Change::Delete {
                 namespace,
                 uid,
@@ -264,7 +316,7 @@ fn asks(namespace: &PartialObjectMeta<Namespace>) -> bool {
 }
 
 /// The kind in the newest version that the API server has, or that it has none. None at all if it does not answer.
-async fn served(client: &Client) -> Option<Option<ApiResource>> {
+pub(crate) async fn served(client: &Client) -> Option<Option<ApiResource>> {
     for version in ["v1", "v1beta1"] {
         let version_name = format!("{GROUP}/{version}");
         match timeout(CALL_LIMIT, client.list_api_group_resources(&version_name)).await {
@@ -285,7 +337,8 @@ async fn served(client: &Client) -> Option<Option<ApiResource>> {
     Some(None)
 }
 
-async fn call<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
+/// Makes a call to the API server, and gives it up after a while.
+pub(crate) async fn call<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
     match timeout(CALL_LIMIT, call).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(kube::Error::Api(status))) => Err(status.message),
