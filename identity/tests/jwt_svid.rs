@@ -30,6 +30,7 @@ fn sign(signer: &JwtSigner, audiences: &[&str], lifetime: i64) -> Result<String,
         audiences,
         SignedDuration::from_secs(lifetime),
         now(),
+        "t1",
         &SystemRandom::new(),
     )
 }
@@ -68,7 +69,7 @@ fn what_is_signed_is_verified() {
         let svid = verify(&token, AUDIENCE, &bundles, now()).unwrap();
         assert_eq!(svid.id().to_string(), ID);
         assert_eq!(svid.expires(), Timestamp::from_second(NOW + 300).unwrap());
-        assert!(svid.claims().has("aud", "other"));
+        assert!(svid.claims().has("aud", "other") && svid.claims().has("jti", "t1"));
         assert_eq!(verify(&token, "third", &bundles, now()), Err(JwtSvidError::Audience));
         // After its key was taken out of the bundle.
         assert!(own.remove_jwt_key("k1") && !own.remove_jwt_key("k1"));
@@ -91,8 +92,13 @@ fn what_would_not_be_valid_is_not_signed() {
     let nobody = domain(DOMAIN).id();
     let lifetime = SignedDuration::from_secs(1);
     assert_eq!(
-        signer.sign(&nobody, &["a"], lifetime, now(), &SystemRandom::new()),
+        signer.sign(&nobody, &["a"], lifetime, now(), "t1", &SystemRandom::new()),
         Err(JwtSignerError::NoPath)
+    );
+    let id: SpiffeId = ID.parse().unwrap();
+    assert_eq!(
+        signer.sign(&id, &["a"], lifetime, now(), "", &SystemRandom::new()),
+        Err(JwtSignerError::NoTokenId)
     );
     assert_eq!(JwtSigner::from_pkcs8("k1", b"no key").unwrap_err(), JwtSignerError::Key);
     let ed25519 = Ed25519KeyPair::generate().unwrap();

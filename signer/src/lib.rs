@@ -21,6 +21,7 @@ pub mod grant;
 pub mod identities;
 pub mod issue;
 pub mod istio;
+pub mod jwt;
 pub mod key;
 pub mod pem;
 pub mod pod_certificate;

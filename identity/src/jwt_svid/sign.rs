@@ -30,6 +30,9 @@ pub enum JwtSignerError {
     /// It would not be valid at all, or end beyond all time.
     #[error("a JWT-SVID must be valid for at least a second, and end within the calendar")]
     Lifetime,
+    /// It would have no identifier.
+    #[error("a JWT-SVID needs an identifier (`jti`), so that it can be found again")]
+    NoTokenId,
     /// The key could not sign.
     #[error("the signature could not be made")]
     Signature,
@@ -103,7 +106,8 @@ impl JwtSigner {
     }
 
     /// Makes a token for a workload. Few audiences are better than many: each of them can use the token with the others
-    /// (section 7.2). The same holds for its lifetime (section 3.3).
+    /// (section 7.2). The same holds for its lifetime (section 3.3). `token_id` is its `jti` (RFC 7519 section 4.1.7), and must
+    /// differ from token to token.
     ///
     /// # Errors
     ///
@@ -114,6 +118,7 @@ impl JwtSigner {
         audiences: &[&str],
         lifetime: SignedDuration,
         now: Timestamp,
+        token_id: &str,
         random: &dyn SecureRandom,
     ) -> Result<String, JwtSignerError> {
         if !id.has_path() {
@@ -122,6 +127,9 @@ impl JwtSigner {
         if audiences.is_empty() || audiences.contains(&"") {
             return Err(JwtSignerError::NoAudience);
         }
+        if token_id.is_empty() {
+            return Err(JwtSignerError::NoTokenId);
+        }
         let expires = now.checked_add(lifetime).map_err(|_| JwtSignerError::Lifetime)?;
         if expires.as_second() <= now.as_second() {
             return Err(JwtSignerError::Lifetime);
@@ -129,6 +137,7 @@ impl JwtSigner {
         let header = json!({ "alg": self.algorithm, "kid": self.id, "typ": "JWT" });
         let claims = json!({
             "sub": id.to_string(), "aud": audiences, "iat": now.as_second(), "exp": expires.as_second(),
+            "jti": token_id,
         });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(&header), part(&claims));

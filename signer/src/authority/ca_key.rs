@@ -80,9 +80,14 @@ impl CaKey {
         Ok(pair.into())
     }
 
+    /// As DER, in the form in which it came: PKCS#8 if it was made here.
+    pub(super) fn der(&self) -> &[u8] {
+        self.0.serialized_der()
+    }
+
     /// As PEM, to be kept. A key that came in another form than PKCS#8 keeps that form.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        let der = self.0.serialized_der();
+        let der = self.der();
         let body = Zeroizing::new(STANDARD.encode(der));
         let label = match PrivateKeyDer::try_from(der) {
             Ok(PrivateKeyDer::Sec1(_)) => "EC PRIVATE KEY",

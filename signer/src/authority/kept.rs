@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use countersign_identity::jwks::VerificationKey;
+use countersign_identity::jwt_svid::JwtSigner;
 use countersign_identity::{Bundle, Fingerprint, TrustDomain, bundle::Root as TrustedRoot, pem};
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use rcgen::PublicKeyData as _;
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroize as _;
 
-use super::rotation::State;
+use super::rotation::{JwtKey, Stage, State};
 use super::{Authority, CaKey};
 
 /// The form that is written and read.
@@ -18,6 +22,8 @@ const VERSION: u32 = 1;
 const STATE: &str = "state.json";
 const CHAIN: &str = "intermediate.crt";
 const KEY: &str = "intermediate.key";
+/// The public parts of the keys of JWT-SVIDs, in the SPIFFE bundle format.
+const JWT_KEYS: &str = "jwt-keys.json";
 
 /// Why what is kept cannot be used. Nothing of it is quoted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +67,8 @@ pub struct Kept {
     pub(super) root_keys: BTreeMap<String, CaKey>,
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: Option<CaKey>,
+    pub(super) jwt_public: BTreeMap<String, VerificationKey>,
+    pub(super) jwt_keys: BTreeMap<String, CaKey>,
 }
 
 impl Kept {
@@ -73,7 +81,14 @@ impl Kept {
             root_keys: BTreeMap::new(),
             chain: Vec::new(),
             key: None,
+            jwt_public: BTreeMap::new(),
+            jwt_keys: BTreeMap::new(),
         }
+    }
+
+    /// The trust domain.
+    pub fn trust_domain(&self) -> &TrustDomain {
+        &self.trust_domain
     }
 
     /// Where roots and intermediates stand.
@@ -88,9 +103,30 @@ impl Kept {
         Some(authority.until(root.ends))
     }
 
-    /// The roots, for those who verify.
-    pub fn bundle(&self) -> Bundle {
+    /// What JWT-SVIDs are signed with, and until when; none if there is no key.
+    pub fn jwt_signer(&self) -> Option<(JwtSigner, Timestamp)> {
+        self.state.jwt_keys.iter().find_map(|key| match key.stage {
+            Stage::Active { ends, .. } => {
+                let signer = JwtSigner::from_pkcs8(&key.id, self.jwt_keys.get(&key.id)?.der()).ok()?;
+                Some((signer, ends))
+            }
+            _ => None,
+        })
+    }
+
+    fn jwt_bundle(&self) -> Bundle {
         let mut bundle = Bundle::new(self.trust_domain.clone());
+        for key in self.jwt_public.values() {
+            bundle.add_jwt_key(key.clone());
+        }
+        bundle
+    }
+
+    /// The roots and the keys of JWT-SVIDs, for those who verify.
+    pub fn bundle(&self) -> Bundle {
+        let mut bundle = self.jwt_bundle();
+        bundle.sequence = (self.state.sequence > 0).then_some(self.state.sequence);
+        bundle.refresh_hint = (self.state.refresh_hint > 0).then_some(self.state.refresh_hint);
         for certificate in self.roots.values() {
             // Each was read before it was kept.
             if let Ok(root) = TrustedRoot::read(certificate.clone()) {
@@ -100,12 +136,15 @@ impl Kept {
         bundle
     }
 
-    /// Throws away what the state does not need: certificates of roots that are withdrawn, and keys that nothing is signed
-    /// with any more.
+    /// Throws away what the state does not need: certificates of roots and public keys that are withdrawn, and keys that
+    /// nothing is signed with any more.
     pub(super) fn tidy(&mut self) {
         let state = &self.state;
         self.roots.retain(|sha256, _| state.root(sha256).is_some());
         self.root_keys.retain(|sha256, _| state.needs_key(sha256));
+        self.jwt_public.retain(|id, _| state.jwt_key(id).is_some());
+        self.jwt_keys
+            .retain(|id, _| state.jwt_key(id).is_some_and(JwtKey::needs_key));
     }
 
     /// The entries of the Secret.
@@ -129,6 +168,13 @@ impl Kept {
             let chain: String = self.chain.iter().map(pem::certificate).collect();
             entries.insert(CHAIN.to_owned(), ByteString(chain.into_bytes()));
             entries.insert(KEY.to_owned(), ByteString(key.to_pem().as_bytes().to_vec()));
+        }
+        if !self.jwt_public.is_empty() {
+            let text = self.jwt_bundle().to_jwks().into_bytes();
+            entries.insert(JWT_KEYS.to_owned(), ByteString(text));
+        }
+        for (id, key) in &self.jwt_keys {
+            entries.insert(jwt_entry(id), ByteString(key.to_pem().as_bytes().to_vec()));
         }
         entries
     }
@@ -182,7 +228,39 @@ impl Kept {
                 return Err(Unreadable::Apart(CHAIN.to_owned(), KEY.to_owned()));
             }
         }
+        kept.read_jwt_keys(&entry)?;
         Ok(kept)
+    }
+
+    fn read_jwt_keys<'a>(&mut self, entry: &impl Fn(&str) -> Result<&'a [u8], Unreadable>) -> Result<(), Unreadable> {
+        if self.state.jwt_keys.is_empty() {
+            // Before there was the first one, or written by a signer that had none.
+            return Ok(());
+        }
+        let damaged = || Unreadable::Damaged(JWT_KEYS.to_owned());
+        let text = std::str::from_utf8(entry(JWT_KEYS)?).map_err(|_| damaged())?;
+        let received = Bundle::from_jwks(self.trust_domain.clone(), text).map_err(|_| damaged())?;
+        for key in received.bundle.jwt_keys() {
+            let id = key.id().unwrap_or_default().to_owned();
+            self.jwt_public.insert(id, key.clone());
+        }
+        for key in &self.state.jwt_keys {
+            let public = self
+                .jwt_public
+                .get(&key.id)
+                .ok_or_else(|| Unreadable::Apart(JWT_KEYS.to_owned(), STATE.to_owned()))?;
+            if !key.needs_key() {
+                continue;
+            }
+            let name = jwt_entry(&key.id);
+            let private = read_key(entry(&name)?, &name)?;
+            let signer = JwtSigner::from_pkcs8(&key.id, private.der()).and_then(|signer| signer.verification_key());
+            if signer.as_ref() != Ok(public) {
+                return Err(Unreadable::Apart(name, JWT_KEYS.to_owned()));
+            }
+            self.jwt_keys.insert(key.id.clone(), private);
+        }
+        Ok(())
     }
 }
 
@@ -207,6 +285,17 @@ fn document(json: &[u8]) -> Result<Document, Unreadable> {
 
 fn root_entry(sha256: &str, kind: &str) -> String {
     format!("root-{sha256}.{kind}")
+}
+
+fn jwt_entry(id: &str) -> String {
+    format!("jwt-{id}.key")
+}
+
+/// The identifier of a key of JWT-SVIDs: it says which key it is, and nothing else.
+pub(super) fn jwt_id(key: &CaKey) -> String {
+    const LENGTH: usize = 16;
+    let digest = Sha256::digest(key.der_bytes());
+    super::hex(digest.get(..LENGTH).unwrap_or(&digest))
 }
 
 fn one_certificate(text: &[u8]) -> Option<CertificateDer<'static>> {

@@ -166,6 +166,7 @@ impl Leader {
         let (brought, problem) = self.brought(&object.spec, now);
         let seen = Seen {
             published: publication.everywhere.clone(),
+            jwt_published: publication.jwt_everywhere.clone(),
             offer: brought.as_ref().map(|brought| brought.offer().clone()),
             asked: asked(object),
         };
@@ -196,7 +197,7 @@ impl Leader {
         match written {
             Ok(Written::Done) => {
                 for step in &steps {
-                    info!(step = step.name(), "took a step of the authority's rotation");
+                    info!(step, "took a step of the authority's rotation");
                 }
                 self.metrics.took(&steps);
                 Turn {

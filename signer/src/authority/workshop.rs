@@ -1,14 +1,16 @@
 //! Does what the steps of a rotation ask for: makes keys and certificates, or takes those that are brought.
 
 use aws_lc_rs::rand;
+use countersign_crds::certificate_authority::CaKeyAlgorithm;
 use countersign_identity::Fingerprint;
+use countersign_identity::jwt_svid::{JwtSigner, JwtSignerError};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 
 use super::brought::Brought;
-use super::kept::Kept;
+use super::kept::{Kept, jwt_id};
 use super::make::{self, Profile};
-use super::rotation::{self, Made, Maker, Plan, Seen, Step};
+use super::rotation::{self, JwtStep, Made, Maker, Plan, Seen, Step};
 use super::{CaKey, Serial, SignError};
 
 /// Why a root or an intermediate is not made.
@@ -23,13 +25,16 @@ pub enum MakeError {
     /// No key can be made.
     #[error("no key can be made: {0}")]
     Key(#[from] rcgen::Error),
+    /// The key that was made does not fit tokens: a mistake here.
+    #[error("the key for JWT-SVIDs cannot be used: {0}")]
+    Jwt(#[from] JwtSignerError),
     /// What is needed is not there: a mistake here.
     #[error("the key or the certificate of an authority is missing")]
     Missing,
 }
 
 impl Kept {
-    /// Takes all steps that are due, on a copy.
+    /// Takes all steps that are due, on a copy, and tells their names.
     ///
     /// # Errors
     ///
@@ -40,7 +45,7 @@ impl Kept {
         seen: &Seen,
         brought: Option<&Brought>,
         now: Timestamp,
-    ) -> Result<(Self, Vec<Step>), MakeError> {
+    ) -> Result<(Self, Vec<&'static str>), MakeError> {
         let mut next = self.clone();
         let mut state = next.state.clone();
         let mut workshop = Workshop {
@@ -49,9 +54,16 @@ impl Kept {
             brought,
         };
         let steps = rotation::advance(&mut state, plan, seen, now, &mut workshop)?;
+        let make = || workshop.make_jwt_key();
+        let jwt = rotation::jwt::advance(&mut state.jwt_keys, plan, &seen.jwt_published, now, make)?;
+        let mut names: Vec<&'static str> = steps.iter().map(Step::name).collect();
+        names.extend(jwt.iter().map(JwtStep::name));
+        if state.number(&self.state, plan, now) {
+            names.push("number-bundle");
+        }
         next.state = state;
         next.tidy();
-        Ok((next, steps))
+        Ok((next, names))
     }
 }
 
@@ -71,6 +83,18 @@ impl Workshop<'_> {
             now,
             ends,
         })
+    }
+}
+
+impl Workshop<'_> {
+    fn make_jwt_key(&mut self) -> Result<String, MakeError> {
+        // The other kind is for those who verify certificates for decades; ES256 is what each verifier of tokens knows.
+        let key = CaKey::generate(CaKeyAlgorithm::EcdsaP256)?;
+        let id = jwt_id(&key);
+        let public = JwtSigner::from_pkcs8(&id, key.der())?.verification_key()?;
+        self.kept.jwt_public.insert(id.clone(), public);
+        self.kept.jwt_keys.insert(id.clone(), key);
+        Ok(id)
     }
 }
 

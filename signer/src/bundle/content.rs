@@ -31,6 +31,8 @@ pub(super) struct Content {
     jwks: String,
     /// The roots in it.
     pub(super) roots: BTreeSet<String>,
+    /// The keys of JWT-SVIDs in it.
+    pub(super) jwt_keys: BTreeSet<String>,
 }
 
 /// The name of the `ClusterTrustBundle` of a trust domain. It begins with the signer's name, as the API server demands; an
@@ -53,6 +55,11 @@ impl Content {
             pem: bundle.to_pem(),
             jwks: bundle.to_jwks(),
             roots: bundle.roots().map(|root| root.fingerprint().to_string()).collect(),
+            jwt_keys: bundle
+                .jwt_keys()
+                .filter_map(|key| key.id())
+                .map(str::to_owned)
+                .collect(),
         }
     }
 

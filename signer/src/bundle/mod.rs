@@ -24,6 +24,8 @@ pub enum Namespaces {
 pub struct Publication {
     /// The roots that every place holds, by hash; none while one of them lags.
     pub everywhere: BTreeSet<String>,
+    /// The keys of JWT-SVIDs that every ConfigMap holds, by identifier; none while one of them lags.
+    pub jwt_everywhere: BTreeSet<String>,
     /// The places that cannot be written, and why. No new root is used before they are.
     pub failing: BTreeMap<String, String>,
     /// Namespaces with a ConfigMap of the bundle's name that is somebody else's. They are not waited for.

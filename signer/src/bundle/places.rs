@@ -102,12 +102,10 @@ impl Places {
             self.namespaces.is_some() && self.config_maps.is_some() && !matches!(self.bundle, Bundles::Unread);
         let writes = |change: &Change| !matches!(change, Change::Delete { .. });
         let all_written = complete && !self.changes(content).iter().any(writes);
+        let everywhere = |there: &BTreeSet<String>| if all_written { there.clone() } else { BTreeSet::new() };
         Publication {
-            everywhere: if all_written {
-                content.roots.clone()
-            } else {
-                BTreeSet::new()
-            },
+            everywhere: everywhere(&content.roots),
+            jwt_everywhere: everywhere(&content.jwt_keys),
             failing: self.failing.clone(),
             foreign: self.foreign(),
             cluster_trust_bundles: match self.bundle {
@@ -142,6 +140,7 @@ mod tests {
     fn content() -> Content {
         let mut content = Content::of(&Bundle::new("example.org".parse().unwrap()));
         content.roots.insert("r1".to_owned());
+        content.jwt_keys.insert("k1".to_owned());
         content
     }
 
@@ -173,7 +172,11 @@ mod tests {
         let changes = places.changes(&content);
         assert_eq!(changes[0], Change::Apply("bank".to_owned()));
         assert!(matches!(&changes[1..], [Change::Delete { namespace, .. }] if namespace == "old"));
-        assert!(places.publication(&content).everywhere.is_empty(), "one place lacks it");
+        let publication = places.publication(&content);
+        assert!(
+            publication.everywhere.is_empty() && publication.jwt_everywhere.is_empty(),
+            "one place lacks it"
+        );
         places
             .config_maps
             .as_mut()
@@ -196,6 +199,7 @@ mod tests {
         let publication = places.publication(&content);
         assert_eq!(publication.foreign, BTreeSet::from(["shop".to_owned()]));
         assert_eq!(publication.everywhere, content.roots);
+        assert_eq!(publication.jwt_everywhere, content.jwt_keys);
     }
 
     #[test]

@@ -30,10 +30,16 @@ struct Labels {
     outcome: Outcome,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JwtLabels {
+    outcome: Outcome,
+}
+
 /// Requests by way and outcome.
 #[derive(Debug, Default)]
 pub struct IssueMetrics {
     requests: Family<Labels, Counter>,
+    jwt_requests: Family<JwtLabels, Counter>,
 }
 
 impl IssueMetrics {
@@ -44,10 +50,20 @@ impl IssueMetrics {
             "Requests for certificates, by the way they came and what became of them",
             self.requests.clone(),
         );
+        registry.register(
+            "countersign_jwt_svid_requests",
+            "Requests for JWT-SVIDs, by what became of them",
+            self.jwt_requests.clone(),
+        );
     }
 
     /// Counts a request.
     pub fn count(&self, path: Path, outcome: Outcome) {
         self.requests.get_or_create(&Labels { path, outcome }).inc();
+    }
+
+    /// Counts a request for a JWT-SVID.
+    pub fn count_jwt(&self, outcome: Outcome) {
+        self.jwt_requests.get_or_create(&JwtLabels { outcome }).inc();
     }
 }

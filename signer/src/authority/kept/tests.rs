@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 
 use super::*;
 use crate::authority::brought;
-use crate::authority::rotation::{Plan, Seen, Step, after};
+use crate::authority::rotation::{Plan, Seen, after};
 use crate::authority::store::{self, Reading, TYPE};
 
 fn now() -> Timestamp {
@@ -17,7 +17,7 @@ fn domain() -> TrustDomain {
     "example.org".parse().unwrap()
 }
 
-fn advanced(kept: &Kept, seen: &Seen, hours: i64) -> (Kept, Vec<Step>) {
+fn advanced(kept: &Kept, seen: &Seen, hours: i64) -> (Kept, Vec<&'static str>) {
     let plan = Plan::new(&CertificateAuthoritySpec::default()).unwrap();
     let now = after(now(), SignedDuration::from_hours(hours));
     kept.advanced(&plan, seen, None, now).unwrap()
@@ -31,7 +31,7 @@ fn first() -> Kept {
 fn what_was_written_is_read() {
     let kept = first();
     let entries = kept.write();
-    assert_eq!(entries.len(), 5);
+    assert_eq!(entries.len(), 7);
     let again = Kept::read(&domain(), &entries).unwrap();
     assert_eq!(again.state, kept.state);
     assert_eq!(again.write(), entries);
@@ -87,10 +87,7 @@ fn the_key_of_a_root_goes_when_nothing_is_signed_with_it_any_more() {
     seen.published = kept.state.bundle();
     let (kept, _) = advanced(&kept, &seen, 2);
     let (kept, steps) = advanced(&kept, &seen, 26);
-    assert!(
-        matches!(&steps[..], [Step::Use(_), Step::MakeIntermediate(_)]),
-        "{steps:?}"
-    );
+    assert_eq!(steps, ["use-root", "make-intermediate"]);
     assert_eq!((kept.roots.len(), kept.root_keys.len()), (2, 1));
     let under = &kept.state.signing.as_ref().unwrap().under;
     assert!(kept.root_keys.contains_key(under));
@@ -144,4 +141,38 @@ fn a_secret_of_another_type_is_somebody_elses() {
         panic!("it was taken");
     };
     assert!(why.contains("somebody else"), "{why}");
+}
+
+#[test]
+fn what_was_kept_before_there_were_keys_for_tokens_gets_one() {
+    let mut entries = first().write();
+    entries.retain(|name, _| !name.starts_with("jwt-"));
+    let mut state: serde_json::Value = serde_json::from_slice(&entries[STATE].0).unwrap();
+    for field in ["jwtKeys", "sequence", "refreshHint"] {
+        assert!(state["state"].as_object_mut().unwrap().remove(field).is_some());
+    }
+    entries.insert(STATE.to_owned(), ByteString(state.to_string().into_bytes()));
+    let old = Kept::read(&domain(), &entries).unwrap();
+    assert!(old.jwt_signer().is_none() && old.bundle().sequence.is_none());
+    let (new, steps) = advanced(&old, &Seen::default(), 1);
+    assert_eq!(steps, ["make-jwt-key", "use-jwt-key", "number-bundle"]);
+    assert!(new.jwt_signer().is_some() && new.bundle().sequence.is_some());
+    assert_eq!(new.bundle().roots().count(), 1);
+}
+
+#[test]
+fn the_private_key_of_tokens_goes_when_another_signs() {
+    let days = |days: i64| 24 * days;
+    let (published, _) = advanced(&first(), &Seen::default(), days(30));
+    assert_eq!(published.jwt_keys.len(), 2);
+    let seen = Seen {
+        jwt_published: published.state.jwt_ids(),
+        ..Seen::default()
+    };
+    let (published, _) = advanced(&published, &seen, days(30));
+    let (used, _) = advanced(&published, &seen, days(31));
+    assert_eq!((used.jwt_keys.len(), used.jwt_public.len()), (1, 2));
+    let again = Kept::read(&domain(), &used.write()).unwrap();
+    assert_eq!(again.write(), used.write());
+    assert_eq!(again.bundle(), used.bundle());
 }

@@ -152,6 +152,7 @@ pub fn next(state: &State, plan: &Plan, seen: &Seen, now: Timestamp) -> Option<N
             times.extend(ends.map(|at| (at, "stop signing, unless another intermediate is brought")));
         }
     }
+    times.extend(super::jwt::times(&state.jwt_keys, plan));
     times
         .into_iter()
         .map(|(at, what)| Next { at, what })

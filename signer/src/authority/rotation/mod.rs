@@ -12,6 +12,7 @@
 //! on a copy and written as one, so a signer that is killed has taken all of them or none.
 
 mod due;
+pub(super) mod jwt;
 mod plan;
 mod state;
 
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 
 pub(crate) use due::MOST_ROOTS;
 pub use due::{Next, next};
+pub use jwt::{JwtKey, JwtStep, Stage};
 pub use plan::{Plan, PlanError, Source};
 pub(crate) use plan::{after, before};
 pub use state::{Intermediate, Origin, Root, State};
@@ -51,6 +53,8 @@ pub struct Offer {
 pub struct Seen {
     /// The roots that every place holds which bundles are published in.
     pub published: BTreeSet<String>,
+    /// The keys of JWT-SVIDs that every place holds which bundles are published in.
+    pub jwt_published: BTreeSet<String>,
     /// What is brought, if it can be used.
     pub offer: Option<Offer>,
     /// The rotation annotations.
@@ -112,7 +116,7 @@ pub trait Maker {
     fn adopt(&mut self) -> Result<(), Self::Error>;
 }
 
-/// Takes all steps that are due, in their order, and tells them. If one fails, what has become of `state` is to be thrown
+/// Takes all steps of roots and intermediates that are due, in their order, and tells them. If one fails, what has become of `state` is to be thrown
 /// away.
 pub fn advance<M: Maker>(
     state: &mut State,

@@ -6,6 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 /// The shortest life of an intermediate: twice that of the shortest certificate, so that half of it is enough for one.
 const SHORTEST_INTERMEDIATE: SignedDuration = SignedDuration::from_hours(2);
 
+/// How long a key of JWT-SVIDs is used, if consumers load its successor in less than that.
+const JWT_PERIOD: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How often consumers should look for a new bundle at least.
+const LONGEST_REFRESH: SignedDuration = SignedDuration::from_mins(5);
+
 /// Why a `CertificateAuthority` cannot be followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -93,6 +98,23 @@ impl Plan {
         let life = ends.duration_since(made);
         let slack = (life / 10).min(life - self.needed()).max(SignedDuration::ZERO);
         before(ends, self.intermediate * 2 + self.propagation * 2 + slack)
+    }
+
+    /// After how long of use the next key of JWT-SVIDs is made.
+    pub(super) fn jwt_period(&self) -> SignedDuration {
+        JWT_PERIOD.max(self.propagation)
+    }
+
+    /// How long a key of JWT-SVIDs may sign: until the next one is distributed, with room for times in which the signer or the
+    /// API server is away.
+    pub(super) fn jwt_life(&self) -> SignedDuration {
+        self.jwt_period() + self.jwt_period() / 10 + self.propagation * 3
+    }
+
+    /// How often consumers should look for a new bundle, in seconds: at least twice before what is new in it is used.
+    pub(super) fn refresh_hint(&self) -> u64 {
+        let hint = LONGEST_REFRESH.min(self.propagation / 2);
+        u64::try_from(hint.as_secs()).unwrap_or_default().max(1)
     }
 }
 

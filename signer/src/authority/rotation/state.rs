@@ -6,6 +6,9 @@ use countersign_crds::certificate_authority::{Phase, RootState, RotatedFor};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Plan;
+use super::jwt::JwtKey;
+
 /// Where a root or an intermediate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
@@ -70,6 +73,16 @@ pub struct State {
     pub signing: Option<Intermediate>,
     /// The values of the rotation annotations that were acted on last.
     pub rotated_for: RotatedFor,
+    /// The keys of JWT-SVIDs, in the order in which they came.
+    #[serde(default)]
+    pub jwt_keys: Vec<JwtKey>,
+    /// The number of the bundle, which grows whenever its content changes (SPIFFE Trust Domain and Bundle standard, section
+    /// 4.1.1); 0 before there is one.
+    #[serde(default)]
+    pub sequence: u64,
+    /// How often consumers should look for a new bundle, in seconds (section 4.1.2).
+    #[serde(default)]
+    pub refresh_hint: u64,
 }
 
 impl State {
@@ -85,6 +98,31 @@ impl State {
     /// The hashes of all roots in the bundles.
     pub fn bundle(&self) -> BTreeSet<String> {
         self.roots.iter().map(|root| root.sha256.clone()).collect()
+    }
+
+    /// The identifiers of all keys of JWT-SVIDs in the bundles.
+    pub fn jwt_ids(&self) -> BTreeSet<String> {
+        self.jwt_keys.iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// A key of JWT-SVIDs by its identifier.
+    pub fn jwt_key(&self, id: &str) -> Option<&JwtKey> {
+        self.jwt_keys.iter().find(|key| key.id == id)
+    }
+
+    /// Gives the bundle a new number if its content is another than before. Tells whether it is.
+    ///
+    /// The number is not below the seconds since 1970: consumers refuse one that is lower than what they know, and after the
+    /// loss of what is kept it must be higher all the same.
+    pub(in crate::authority) fn number(&mut self, before: &Self, plan: &Plan, now: Timestamp) -> bool {
+        self.refresh_hint = plan.refresh_hint();
+        let content = |state: &Self| (state.bundle(), state.jwt_ids(), state.refresh_hint);
+        let differs = content(self) != content(before);
+        if differs {
+            let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+            self.sequence = before.sequence.saturating_add(1).max(seconds);
+        }
+        differs
     }
 
     /// Where a replacement of the root stands.
