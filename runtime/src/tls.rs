@@ -1,5 +1,7 @@
 //! The certificate that a server shows, changed while it serves.
 
+pub mod files;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;

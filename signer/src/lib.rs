@@ -7,6 +7,8 @@
 //!  secret           Secrets, where one is asked for    ─┘
 //!  authority        the root, the intermediate, their rotation and their Secret
 //!  bundle           publishes the roots
+//!  jwt              JWT-SVIDs, for those that cannot present a certificate
+//!  endpoint         the bundle, for foreign trust domains
 //! ```
 //!
 //! Of a request only the public key is taken. Every other field of a certificate comes from the `ServiceIdentity` and
@@ -16,6 +18,7 @@ pub mod authority;
 pub mod books;
 pub mod bundle;
 pub mod csr;
+pub mod endpoint;
 mod flags;
 pub mod grant;
 pub mod identities;
