@@ -17,6 +17,7 @@
 pub mod authority;
 pub mod books;
 pub mod bundle;
+pub mod callers;
 pub mod csr;
 pub mod endpoint;
 mod flags;

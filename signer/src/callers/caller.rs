@@ -4,7 +4,7 @@ use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 
 use super::cluster::PodView;
 use super::refusal::Refusal;
-use super::settings::Account;
+use super::account::Account;
 
 /// The user name of a service account begins with this.
 const ACCOUNT: &str = "system:serviceaccount:";
