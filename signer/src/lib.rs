@@ -14,6 +14,7 @@
 //! Of a request only the public key is taken. Every other field of a certificate comes from the `ServiceIdentity` and
 //! from what the API server says of the workload.
 
+pub mod agent;
 pub mod authority;
 pub mod books;
 pub mod bundle;
@@ -27,6 +28,7 @@ pub mod issue;
 pub mod istio;
 pub mod jwt;
 pub mod key;
+pub mod node;
 pub mod pem;
 pub mod pod_certificate;
 pub mod refusal;
