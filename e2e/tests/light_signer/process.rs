@@ -36,7 +36,14 @@ impl Signer {
         let out = || Stdio::from(File::options().create(true).append(true).open(&log).unwrap());
         let child = Command::new(binary())
             .args(["--metrics-listen", &format!("127.0.0.1:{port}")])
-            .args(["--namespace", chart::NAMESPACE, "--identity", identity, "--secret-namespaces", "*"])
+            .args([
+                "--namespace",
+                chart::NAMESPACE,
+                "--identity",
+                identity,
+                "--secret-namespaces",
+                "*",
+            ])
             .args(["--istio-listen", &format!("127.0.0.1:{}", port + 1000)])
             .env("KUBECONFIG", kubeconfig)
             .stdout(out())

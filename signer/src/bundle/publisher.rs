@@ -20,9 +20,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Namespaces, Publication};
 use super::content::{BUNDLE_LABEL, CONFIG_MAP, Content, bundle_name};
 use super::places::{Bundles, Change, Places};
+use super::{Namespaces, Publication};
 use crate::authority::store::FIELD_MANAGER;
 use crate::authority::{AuthorityMetrics, Failure};
 

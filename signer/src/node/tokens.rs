@@ -3,6 +3,8 @@
 use countersign_identity::SpiffeId;
 use jiff::Timestamp;
 
+use crate::jwt::{DEFAULT_LIFETIME, JwtError, JwtIssuer};
+
 /// A JWT-SVID. Whoever has it is the workload, for its audiences: it is never shown.
 pub struct Token {
     /// In compact form.
@@ -30,4 +32,25 @@ pub trait Tokens: Send + Sync {
     ///
     /// If there is no key, or the audiences cannot be in a token.
     fn issue(&self, spiffe_id: &SpiffeId, audiences: &[String], now: Timestamp) -> Result<Token, TokenError>;
+}
+
+impl Tokens for JwtIssuer {
+    fn issue(&self, spiffe_id: &SpiffeId, audiences: &[String], now: Timestamp) -> Result<Token, TokenError> {
+        match JwtIssuer::issue(self, spiffe_id, audiences, DEFAULT_LIFETIME, now) {
+            Ok(svid) => Ok(Token {
+                text: svid.token,
+                expires: svid.expires,
+            }),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+}
+
+fn refused(error: &JwtError) -> TokenError {
+    match error {
+        JwtError::NoKey | JwtError::Ending(_) | JwtError::NoRandomness => TokenError::NotReady(error.to_string()),
+        JwtError::ForeignTrustDomain(_) | JwtError::Audiences | JwtError::Lifetime | JwtError::Sign(_) => {
+            TokenError::Invalid(error.to_string())
+        }
+    }
 }

@@ -18,7 +18,11 @@ pub(super) fn start(parts: &Parts, working: &mut JoinSet<&'static str>) {
         trust_domain: parts.trust_domain.clone(),
     };
     let (to, readings) = watch::channel(Reading::Unread);
-    let (client, namespace, domain) = (parts.client.clone(), place.namespace.clone(), parts.trust_domain.clone());
+    let (client, namespace, domain) = (
+        parts.client.clone(),
+        place.namespace.clone(),
+        parts.trust_domain.clone(),
+    );
     let following = store::follow(client, namespace, domain, to);
     until(parts, working, "the watch of the authority's Secret", following);
     let keeper = Keeper {
@@ -57,12 +61,7 @@ fn lead(parts: &Parts, place: &Place, readings: watch::Receiver<Reading>, workin
         readings,
         publication: told,
     };
-    let leader = Leader::new(
-        place,
-        parts.leadership.clone(),
-        inputs,
-        parts.authority_metrics.clone(),
-    );
+    let leader = Leader::new(place, parts.leadership.clone(), inputs, parts.authority_metrics.clone());
     let stop = parts.stop.clone();
     working.spawn(async {
         leader.run(stop).await;

@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_identity::Bundle;
 use countersign_policy::ObjectName;
 use countersign_runtime::clock;
 use countersign_runtime::lease::Leadership;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client};
-use countersign_identity::Bundle;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch as channel;
 use tokio_util::sync::CancellationToken;

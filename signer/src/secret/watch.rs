@@ -57,7 +57,8 @@ impl SeenSecrets {
     fn all_of(&self, place: Option<&str>, names: &HashSet<ObjectName>) {
         let elsewhere = |name: &ObjectName| place.is_some_and(|place| place != name.namespace);
         self.secrets().retain(|name, _| elsewhere(name) || names.contains(name));
-        self.listed.send_modify(|listed| _ = listed.insert(place.map(str::to_owned)));
+        self.listed
+            .send_modify(|listed| _ = listed.insert(place.map(str::to_owned)));
     }
 
     fn changed(&self) {

@@ -58,7 +58,10 @@ fn one_is_made_kept_and_made_anew_when_it_is_due() {
     let wanted = wanted_of(&index);
     assert_eq!((&wanted.secret, wanted.uid.as_str()), (&tls(), "one-uid"));
     let seen = there(&wanted);
-    assert_eq!(plan(&index, &Scope::All, &seen, &roots(), now()), [Step::Keep(wanted.clone())]);
+    assert_eq!(
+        plan(&index, &Scope::All, &seen, &roots(), now()),
+        [Step::Keep(wanted.clone())]
+    );
     let due = now() + SignedDuration::from_hours(1);
     let again = [Step::Make(wanted, Some(seen[&tls()].clone()))];
     assert_eq!(plan(&index, &Scope::All, &seen, &roots(), due), again);
