@@ -46,12 +46,25 @@ impl<S> Desk<S> {
         }
     }
 
-    /// Counts and logs what is refused, and makes it an answer.
-    pub fn refuse(&self, call: &'static str, refusal: Refusal) -> Status {
+    /// Counts and logs what is refused, and makes it an answer. `pod_uid` is who calls, if it is a Pod.
+    pub fn refuse(&self, call: &'static str, pod_uid: Option<&str>, refusal: Refusal) -> Status {
         self.metrics.refused(refusal.reason);
-        info!(target: "countersign_agent::refused", call, reason = ?refusal.reason, message = refusal.message, "gave a workload nothing");
+        info!(
+            target: "countersign_agent::refused",
+            call,
+            pod_uid,
+            reason = ?refusal.reason,
+            message = refusal.message,
+            "gave a workload nothing"
+        );
         refusal.into()
     }
+}
+
+/// The UID of the Pod that calls, if it is one.
+pub fn uid(extensions: &Extensions) -> Option<&str> {
+    let Peer(peer) = extensions.get::<Peer>()?;
+    peer.as_deref().ok()
 }
 
 /// Waits for the bundles, if they are not there yet.

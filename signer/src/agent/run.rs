@@ -1,5 +1,6 @@
 //! Puts the agent together, and takes it apart in order.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,6 +164,7 @@ impl Agent {
         let tokens = Arc::new(Tokens::new(Arc::new(clock::precise), self.metrics.clone()));
         working.spawn(forget(self.pods.clone(), svids.clone(), Arc::clone(&tokens)));
         working.spawn(tell(self.pods.clone(), bundles.clone(), self.ready));
+        let kept = svids.clone();
         let desk = Arc::new(Desk {
             svids,
             tokens,
@@ -181,20 +183,21 @@ impl Agent {
             .add_service(api.max_decoding_message_size(LONGEST_MESSAGE))
             .add_service(sds.max_decoding_message_size(LONGEST_MESSAGE));
         let connections = socket::connections(listener, self.attestor);
-        let mut served = Box::pin(server.serve_with_incoming_shutdown(connections, stop.clone().cancelled_owned()));
+        let mut serving = Box::pin(server.serve_with_incoming_shutdown(connections, stop.clone().cancelled_owned()));
         let early = tokio::select! {
-            served = &mut served => Some(served),
+            ended = &mut serving => Some(ended),
             () = stop.cancelled() => None,
         };
-        match early {
-            Some(served) => Ok(served?),
-            None => {
-                if timeout(DRAIN, served).await.is_err() {
-                    warn!("some calls did not end in time");
-                }
-                Ok(())
+        let result = if let Some(ended) = early {
+            ended.map_err(RunError::from)
+        } else {
+            if timeout(DRAIN, serving).await.is_err() {
+                warn!("some calls did not end in time");
             }
-        }
+            Ok(())
+        };
+        kept.retain(&HashSet::new());
+        result
     }
 }
 

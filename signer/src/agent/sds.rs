@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::warn;
 
-use super::desk::Desk;
+use super::desk::{Desk, uid};
 use super::pods::LocalPod;
 use super::refusal::{Reason, Refusal};
 use super::secrets;
@@ -51,7 +51,7 @@ impl<S: Signer> SecretDiscoveryService for Sds<S> {
         request: Request<Streaming<DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamSecretsStream>, Status> {
         let pod = self.0.pod(request.extensions()).await;
-        let pod = pod.map_err(|refusal| self.0.refuse("StreamSecrets", refusal))?;
+        let pod = pod.map_err(|refusal| self.0.refuse("StreamSecrets", uid(request.extensions()), refusal))?;
         let (to, answers) = mpsc::channel(1);
         let conversation = Conversation {
             desk: Arc::clone(&self.0),
@@ -80,7 +80,7 @@ impl<S: Signer> SecretDiscoveryService for Sds<S> {
         };
         match outcome.await {
             Ok(resources) => Ok(Response::new(response(resources, 1))),
-            Err(refusal) => Err(self.0.refuse("FetchSecrets", refusal)),
+            Err(refusal) => Err(self.0.refuse("FetchSecrets", uid(request.extensions()), refusal)),
         }
     }
 }
@@ -160,7 +160,7 @@ impl<S: Signer> Conversation<S> {
                 Ok(Some(resources)) => self.send(resources).await,
                 Ok(None) => true,
                 Err(refusal) => {
-                    let status = self.desk.refuse("StreamSecrets", refusal);
+                    let status = self.desk.refuse("StreamSecrets", Some(&self.pod.uid), refusal);
                     let _ = self.to.send(Err(status)).await;
                     false
                 }

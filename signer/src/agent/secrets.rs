@@ -1,6 +1,6 @@
 //! What a Pod has, as Envoy's secrets.
 
-use countersign_identity::{Bundle, Bundles, TrustDomain};
+use countersign_identity::{Bundle, TrustDomain};
 use envoy_types::pb::envoy::config::core::v3::data_source::Specifier;
 use envoy_types::pb::envoy::config::core::v3::{DataSource, TypedExtensionConfig};
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::secret::Type;
@@ -71,20 +71,15 @@ fn all_names(view: &View) -> Vec<String> {
 fn secret(name: &str, view: &View) -> Option<Type> {
     let bundles = &view.bundles;
     match name {
-        ROOTCA => Some(validation([bundles.own()])),
-        ALL => Some(validation(std::iter::once(bundles.own()).chain(bundles.federated()))),
-        _ => match trust_domain(name) {
-            Some(trust_domain) => of_trust_domain(bundles, &trust_domain),
-            None => {
-                let svid = view.svid.as_ref()?;
-                (name == DEFAULT || name == svid.spiffe_id).then(|| certificate(svid))
-            }
-        },
+        ROOTCA => return Some(validation([bundles.own()])),
+        ALL => return Some(validation(std::iter::once(bundles.own()).chain(bundles.federated()))),
+        _ => {}
     }
-}
-
-fn of_trust_domain(bundles: &Bundles, trust_domain: &TrustDomain) -> Option<Type> {
-    Some(validation([bundles.of(trust_domain)?]))
+    if let Some(trust_domain) = trust_domain(name) {
+        return Some(validation([bundles.of(&trust_domain)?]));
+    }
+    let svid = view.svid.as_ref()?;
+    (name == DEFAULT || name == svid.spiffe_id).then(|| certificate(svid))
 }
 
 fn certificate(svid: &Svid) -> Type {

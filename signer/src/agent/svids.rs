@@ -26,7 +26,7 @@ use crate::key::KeyType;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The wall clock is looked at this often while a renewal is waited for: a machine that sleeps misses timers.
-const LOOK: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_mins(1);
 
 /// An X.509-SVID with its key.
 pub struct Svid {

@@ -9,7 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status};
 
 use super::claims;
-use super::desk::{Desk, first_bundles};
+use super::desk::{Desk, first_bundles, uid};
 use super::pods::LocalPod;
 use super::proto::spiffe_workload_api_server::SpiffeWorkloadApi;
 use super::proto::{
@@ -51,7 +51,7 @@ impl<S: Signer> SpiffeWorkloadApi for WorkloadApi<S> {
 
     async fn fetch_jwtsvid(&self, request: Request<JwtsvidRequest>) -> Result<Response<JwtsvidResponse>, Status> {
         let outcome = self.jwt_svids(&request).await;
-        self.answer("FetchJWTSVID", outcome)
+        self.answer("FetchJWTSVID", request.extensions(), outcome)
     }
 
     type FetchJWTBundlesStream = Streamed<JwtBundlesResponse>;
@@ -68,15 +68,20 @@ impl<S: Signer> SpiffeWorkloadApi for WorkloadApi<S> {
         request: Request<ValidateJwtsvidRequest>,
     ) -> Result<Response<ValidateJwtsvidResponse>, Status> {
         let outcome = self.validate(&request).await;
-        self.answer("ValidateJWTSVID", outcome)
+        self.answer("ValidateJWTSVID", request.extensions(), outcome)
     }
 }
 
 impl<S: Signer> WorkloadApi<S> {
-    fn answer<T>(&self, call: &'static str, outcome: Result<T, Refusal>) -> Result<Response<T>, Status> {
+    fn answer<T>(
+        &self,
+        call: &'static str,
+        extensions: &Extensions,
+        outcome: Result<T, Refusal>,
+    ) -> Result<Response<T>, Status> {
         outcome
             .map(Response::new)
-            .map_err(|refusal| self.0.refuse(call, refusal))
+            .map_err(|refusal| self.0.refuse(call, uid(extensions), refusal))
     }
 
     async fn caller(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Arc<LocalPod>, Refusal> {
@@ -105,15 +110,15 @@ impl<S: Signer> WorkloadApi<S> {
             let pod = self.caller(request.metadata(), request.extensions()).await?;
             let mut updates = Updates::new(&self.0, with_svid.then_some(&pod));
             let first = render(&updates.first().await?);
-            Ok((first, updates))
+            Ok((first, updates, pod))
         };
-        let (first, updates) = match begun.await {
+        let (first, updates, pod) = match begun.await {
             Ok(begun) => begun,
-            Err(refusal) => return self.answer(call, Err(refusal)),
+            Err(refusal) => return self.answer(call, request.extensions(), Err(refusal)),
         };
         let desk = Arc::clone(&self.0);
         let later = stream::unfold(Some((first.clone(), updates)), move |state| {
-            let desk = Arc::clone(&desk);
+            let (desk, pod) = (Arc::clone(&desk), Arc::clone(&pod));
             async move {
                 let (sent, mut updates) = state?;
                 loop {
@@ -124,7 +129,7 @@ impl<S: Signer> WorkloadApi<S> {
                                 return Some((Ok(message.clone()), Some((message, updates))));
                             }
                         }
-                        Err(refusal) => return Some((Err(desk.refuse(call, refusal)), None)),
+                        Err(refusal) => return Some((Err(desk.refuse(call, Some(&pod.uid), refusal)), None)),
                     }
                 }
             }

@@ -78,13 +78,15 @@ impl<C> Clone for Service<C> {
     }
 }
 
-/// Serves it, within limits of size, number and time. It can be merged with other routers on one server.
+/// Serves it, within limits of size, number and time. It is made to be merged with another router on one server: it says
+/// nothing to paths that are not its own.
 pub fn router<C: Cluster>(service: Service<C>) -> Router {
     let server = NodeAgentServer::new(service).max_decoding_message_size(LONGEST_MESSAGE);
     let places = Arc::new(Semaphore::new(UNDER_WAY));
     Routes::new(server)
         .prepare()
         .into_axum_router()
+        .reset_fallback()
         .layer(middleware::from_fn_with_state(places, bounded))
 }
 
@@ -235,21 +237,21 @@ impl<C: Cluster> Service<C> {
         let message = request.get_ref();
         let grant = self.grant(request, message.workload.as_ref(), asking).await?;
         let key = PublicKey::from_request(&message.request)?;
-        let outcome = match grant.key_type.filter(|wanted| *wanted != key.key_type()) {
+        if let Some(wanted) = grant.key_type.filter(|wanted| *wanted != key.key_type()) {
             // No refusal: the agent cannot know before it asks.
-            Some(wanted) => Outcome::KeyType(wanted.name().to_owned()),
-            None => {
-                let issuer = &self.0.issuer;
-                asking.counted = true;
-                let issued = issuer.issue(Path::WorkloadApi, &asking.to_string(), &grant, &key, clock::precise());
-                let certificate = issued.map_err(|error| {
-                    warn!(%error, "no certificate can be made");
-                    Refusal::from(&error)
-                })?;
-                Outcome::Svid(messages::x509_svid(&grant, &certificate))
-            }
-        };
-        Ok(IssueX509SvidResponse { outcome: Some(outcome) })
+            let outcome = Some(Outcome::KeyType(wanted.name().to_owned()));
+            return Ok(IssueX509SvidResponse { outcome });
+        }
+        asking.counted = true;
+        let issuer = &self.0.issuer;
+        let certificate = issuer
+            .issue(Path::WorkloadApi, &asking.to_string(), &grant, &key, clock::precise())
+            .map_err(|error| {
+                warn!(%error, "no certificate can be made");
+                Refusal::from(&error)
+            })?;
+        let outcome = Some(Outcome::Svid(messages::x509_svid(&grant, &certificate)));
+        Ok(IssueX509SvidResponse { outcome })
     }
 
     async fn jwt_svid(

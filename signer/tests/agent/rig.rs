@@ -22,8 +22,8 @@ use countersign_signer::agent::pods::{LocalPod, Pods};
 use countersign_signer::agent::refusal::Refusal;
 use countersign_signer::identities::{Entry, Identities};
 use countersign_signer::issue::{Current, IssueMetrics, Issuer};
-use countersign_signer::istio::LIMITS;
 use countersign_signer::istio::serving::{Keeper, Own, service_names};
+use countersign_signer::istio::{self, LIMITS};
 use countersign_signer::node::proto::node_agent_client::NodeAgentClient;
 use countersign_signer::node::{self, AUDIENCE, Token, TokenError, Tokens};
 use countersign_signer::pem;
@@ -113,6 +113,7 @@ impl Signer {
             ),
         );
         let ca = Ca::new()?;
+        world.trust(vec![ca.root.clone()]);
         let current = Current::default();
         current.set(Some(Arc::clone(&ca.authority)));
         let mut registry = Registry::default();
@@ -141,7 +142,7 @@ impl Signer {
         let service = node::Service::new(node::Parts {
             agent: "countersign-system/countersign-agent".parse()?,
             cluster: world.clone(),
-            issuer,
+            issuer: issuer.clone(),
             tokens: Arc::clone(&key) as _,
             identities: identities.clone(),
             bundles: bundles.subscribe(),
@@ -149,7 +150,15 @@ impl Signer {
         });
         let server = Server::bind("127.0.0.1:0".parse()?, &shown, LIMITS).await?;
         let address = server.address()?;
-        tokio::spawn(server.run(node::router(service), stop.clone()));
+        let mesh = istio::Service::new(istio::Parts {
+            settings: istio::Settings::new("cluster.local".parse()?),
+            cluster: world.clone(),
+            issuer,
+            profiles: Arc::new(world.clone()),
+            roots: Arc::new(world.clone()),
+        });
+        let both = istio::router(mesh).merge(node::router(service));
+        tokio::spawn(server.run(both, stop.clone()));
         Ok(Self {
             world,
             ca,
@@ -180,7 +189,12 @@ impl Signer {
 
     /// What an agent calls, without an agent.
     pub async fn client(&self) -> Result<NodeAgentClient<Channel>> {
-        Ok(NodeAgentClient::new(channel(self.address, &self.ca.root).await?))
+        Ok(NodeAgentClient::new(self.channel().await?))
+    }
+
+    /// Where all that the signer serves is reached.
+    pub async fn channel(&self) -> Result<Channel> {
+        channel(self.address, &self.ca.root).await
     }
 
     /// The metrics.

@@ -1,5 +1,6 @@
 //! What the signer gives agents: only what workloads of their own node may have.
 
+use countersign_signer::istio::proto::istio_certificate_service_client::IstioCertificateServiceClient;
 use countersign_signer::node::AUDIENCE;
 use countersign_signer::node::proto::issue_x509_svid_response::Outcome;
 use countersign_signer::node::proto::node_agent_client::NodeAgentClient;
@@ -15,12 +16,12 @@ use super::*;
 use crate::rig::{AGENT_TOKEN, Signer};
 use crate::support::review;
 
-fn workload(namespace: &str, name: &str, uid: &str) -> Option<Workload> {
-    Some(Workload {
+fn workload(namespace: &str, name: &str, uid: &str) -> Workload {
+    Workload {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         uid: uid.to_owned(),
-    })
+    }
 }
 
 fn csr() -> Vec<u8> {
@@ -44,10 +45,13 @@ fn with_token<M>(token: &str, message: M) -> Request<M> {
 async fn ask(
     client: &mut NodeAgentClient<Channel>,
     token: &str,
-    workload: Option<Workload>,
+    workload: impl Into<Option<Workload>>,
     request: Vec<u8>,
 ) -> Result<X509Svid, Status> {
-    let message = IssueX509SvidRequest { workload, request };
+    let message = IssueX509SvidRequest {
+        workload: workload.into(),
+        request,
+    };
     let answer = client.issue_x509_svid(with_token(token, message)).await?;
     match answer.into_inner().outcome {
         Some(Outcome::Svid(svid)) => Ok(svid),
@@ -102,7 +106,7 @@ async fn only_agents_are_answered(#[case] token: &str, #[case] code: Code, #[cas
     let mut client = signer.client().await.unwrap();
     let web = || workload("shop", "web-1", WEB);
     let message = IssueJwtSvidRequest {
-        workload: web(),
+        workload: Some(web()),
         audiences: vec!["reports".to_owned()],
     };
     for status in [
@@ -121,13 +125,13 @@ async fn only_agents_are_answered(#[case] token: &str, #[case] code: Code, #[cas
 
 #[rstest]
 #[case::not_named(None, Code::InvalidArgument)]
-#[case::without_uid(workload("shop", "web-1", ""), Code::InvalidArgument)]
-#[case::another_uid(workload("shop", "web-1", ADMIN), Code::NotFound)]
-#[case::another_namespace(workload("other", "web-1", WEB), Code::NotFound)]
-#[case::another_node(workload("shop", "far-1", "u-far"), Code::PermissionDenied)]
-#[case::without_node(workload("shop", "waits-1", "u-waits"), Code::PermissionDenied)]
-#[case::ended(workload("shop", "ended-1", "u-ended"), Code::FailedPrecondition)]
-#[case::no_identity(workload("shop", "plain-1", "u-plain"), Code::PermissionDenied)]
+#[case::without_uid(Some(workload("shop", "web-1", "")), Code::InvalidArgument)]
+#[case::another_uid(Some(workload("shop", "web-1", ADMIN)), Code::NotFound)]
+#[case::another_namespace(Some(workload("other", "web-1", WEB)), Code::NotFound)]
+#[case::another_node(Some(workload("shop", "far-1", "u-far")), Code::PermissionDenied)]
+#[case::without_node(Some(workload("shop", "waits-1", "u-waits")), Code::PermissionDenied)]
+#[case::ended(Some(workload("shop", "ended-1", "u-ended")), Code::FailedPrecondition)]
+#[case::no_identity(Some(workload("shop", "plain-1", "u-plain")), Code::PermissionDenied)]
 #[tokio::test]
 async fn only_workloads_of_the_node_are_certified(#[case] named: Option<Workload>, #[case] code: Code) {
     let signer = signer().await;
@@ -183,6 +187,18 @@ async fn a_certification_request_must_be_one(#[case] request: Vec<u8>, #[case] c
         .await
         .unwrap_err();
     assert_eq!(status.code(), code, "{status}");
+}
+
+/// One port for both, so that there is one Service and one certificate.
+#[tokio::test]
+async fn istios_proxies_are_served_on_the_same_port() {
+    let signer = signer().await;
+    let token = signer.world.pod("shop", "web", "web-9", "u9", "n1");
+    let mut client = IstioCertificateServiceClient::new(signer.channel().await.unwrap());
+    let request = crate::support::csr(&CertificateParams::default()).unwrap().0;
+    let message = crate::support::message(&token, &request, 7200, None).unwrap();
+    let given = client.create_certificate(message).await.unwrap().into_inner();
+    assert!(given.cert_chain.len() >= 3);
 }
 
 /// Of the request nothing is taken but the key.
@@ -284,7 +300,7 @@ proptest! {
             let mut client = signer.client().await.unwrap();
             let asked = workload(named.0, &named.1, &named.2);
             let given = if asks_for_token {
-                let message = IssueJwtSvidRequest { workload: asked, audiences: vec!["reports".to_owned()] };
+                let message = IssueJwtSvidRequest { workload: Some(asked), audiences: vec!["reports".to_owned()] };
                 let given = client.issue_jwt_svid(with_token(&token, message)).await;
                 given.ok().map(|given| {
                     let given = given.into_inner();

@@ -2,7 +2,7 @@
 //!
 //! A process can end and its number be given to another while it is looked at. So what is read counts only if the process
 //! still lives afterwards: a handle of it (`SO_PEERPIDFD`, Linux 6.5) cannot be mistaken. Without handles the time at which
-//! the process began must be the same before and after (proc_pid_stat(5), field 22).
+//! the process began must be the same before and after (`proc_pid_stat(5)`, field 22).
 
 use std::fs::File;
 use std::io::Read as _;
@@ -88,7 +88,7 @@ fn handle(stream: &UnixStream) -> Result<Option<OwnedFd>, Refusal> {
     }
 }
 
-/// A handle becomes readable when its process ends (pidfd_open(2)).
+/// A handle becomes readable when its process ends (`pidfd_open(2)`).
 fn lives(handle: &OwnedFd) -> bool {
     let mut asked = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
     matches!(poll(&mut asked, PollTimeout::ZERO), Ok(0))

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use countersign_identity::Bundles;
 use countersign_identity::bundle::Root;
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
