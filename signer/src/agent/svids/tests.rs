@@ -202,6 +202,17 @@ async fn who_has_no_identity_any_more_loses_what_there_was() {
     next_held(&mut states).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_lost_it_and_asks_no_more_is_forgotten_too() {
+    let bench = Bench::new([Ok(None), refused(), refused(), refused()]);
+    let mut states = bench.svids.of(&pod("u1"));
+    next_held(&mut states).await;
+    states.changed().await.unwrap();
+    drop(states);
+    sleep(Duration::from_mins(3)).await;
+    assert_eq!(bench.svids.len(), 0);
+}
+
 /// Otherwise a Pod that asks once would be asked for until it ends.
 #[tokio::test(start_paused = true)]
 async fn who_is_refused_and_asks_no_more_is_forgotten() {
