@@ -62,7 +62,7 @@ fn verified(context: &X509Context, bundles: &Bundles) -> String {
 }
 
 fn current(node: &Node) -> Arc<Bundles> {
-    node.signer.bundles.borrow().clone().unwrap()
+    Arc::clone(&node.signer.bundles.borrow())
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn new_bundles_come_over_the_open_stream() {
     bundles
         .federate(bundle("partner.example", &partner.root, &key))
         .unwrap();
-    node.signer.bundles.send_replace(Some(Arc::new(bundles)));
+    node.signer.bundles.send_replace(Arc::new(bundles));
     let after = timeout(SOON, contexts.next()).await.unwrap().unwrap().unwrap();
     let foreign = spiffe::TrustDomain::new("partner.example").unwrap();
     let roots = after.bundle_set().get(&foreign).unwrap();
@@ -159,7 +159,7 @@ async fn new_bundles_come_over_the_open_stream() {
 
     node.signer
         .bundles
-        .send_replace(Some(Arc::new(Bundles::new(current(&node).own().clone()))));
+        .send_replace(Arc::new(Bundles::new(current(&node).own().clone())));
     let redacted = timeout(SOON, contexts.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(redacted.bundle_set().len(), 1);
 }

@@ -17,15 +17,19 @@ const LASTS: Duration = Duration::from_mins(5);
 
 /// Sends what there is, and what changes, until `stop` or until the stream has lasted long enough.
 pub fn stream(
-    bundles: watch::Receiver<Option<Arc<Bundles>>>,
+    bundles: watch::Receiver<Arc<Bundles>>,
     stop: CancellationToken,
 ) -> BoxStream<'static, Result<proto::Bundles, Status>> {
     let sent: Option<proto::Bundles> = None;
     let changes = stream::unfold((bundles, sent), |(mut bundles, sent)| async move {
         loop {
-            let now = bundles.borrow_and_update().as_deref().map(messages::bundles);
-            if let Some(now) = now.filter(|now| sent.as_ref() != Some(now)) {
-                return Some((Ok(now.clone()), (bundles, Some(now))));
+            let now = Arc::clone(&bundles.borrow_and_update());
+            // Before the own roots were read there is nothing that could be told.
+            if now.own().roots().next().is_some() {
+                let now = messages::bundles(&now);
+                if sent.as_ref() != Some(&now) {
+                    return Some((Ok(now.clone()), (bundles, Some(now))));
+                }
             }
             bundles.changed().await.ok()?;
         }

@@ -53,8 +53,8 @@ pub struct Parts<C> {
     pub tokens: Arc<dyn Tokens>,
     /// The `ServiceIdentities`.
     pub identities: Identities,
-    /// All bundles; none before they were read.
-    pub bundles: watch::Receiver<Option<Arc<Bundles>>>,
+    /// All bundles. The own one has no root before it was read.
+    pub bundles: watch::Receiver<Arc<Bundles>>,
     /// Cancelled when all is to end: streams would keep the server from it.
     pub stop: CancellationToken,
 }
@@ -68,7 +68,7 @@ struct Inner<C> {
     issuer: Issuer,
     tokens: Arc<dyn Tokens>,
     identities: Identities,
-    bundles: watch::Receiver<Option<Arc<Bundles>>>,
+    bundles: watch::Receiver<Arc<Bundles>>,
     stop: CancellationToken,
 }
 

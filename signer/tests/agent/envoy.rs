@@ -105,7 +105,7 @@ async fn envoy_is_sent_what_changes_and_nothing_else() {
     bundles
         .federate(bundle("partner.example", &partner.root, &Key::new("k2")))
         .unwrap();
-    node.signer.bundles.send_replace(Some(Arc::new(bundles)));
+    node.signer.bundles.send_replace(Arc::new(bundles));
     let second = timeout(SOON, answers.message()).await.unwrap().unwrap().unwrap();
     assert_ne!(
         (&second.nonce, &second.version_info),

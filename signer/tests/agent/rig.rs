@@ -83,7 +83,7 @@ pub struct Signer {
     pub world: World,
     pub ca: Ca,
     pub identities: Identities,
-    pub bundles: watch::Sender<Option<Arc<Bundles>>>,
+    pub bundles: watch::Sender<Arc<Bundles>>,
     pub books: Arc<Kept>,
     pub registry: Registry,
     pub key: Arc<Key>,
@@ -137,7 +137,7 @@ impl Signer {
         let identities = Identities::new("cluster.local".parse()?);
         identities.listed(|_| true);
         let key = Arc::new(Key::new("k1"));
-        let bundles = watch::Sender::new(Some(Arc::new(Bundles::new(bundle("cluster.local", &ca.root, &key)))));
+        let bundles = watch::Sender::new(Arc::new(Bundles::new(bundle("cluster.local", &ca.root, &key))));
         let stop = CancellationToken::new();
         let service = node::Service::new(node::Parts {
             agent: "countersign-system/countersign-agent".parse()?,

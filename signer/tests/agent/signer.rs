@@ -222,6 +222,25 @@ async fn a_request_cannot_ask_for_more() {
     assert_eq!(*names, [x509_parser::prelude::GeneralName::URI(ID)]);
 }
 
+/// Whoever took an empty bundle would trust nobody.
+#[tokio::test]
+async fn bundles_are_sent_when_there_is_a_root() {
+    let signer = signer().await;
+    let there = Arc::clone(&signer.bundles.borrow());
+    let empty = countersign_identity::Bundle::new("cluster.local".parse().unwrap());
+    signer.bundles.send_replace(Arc::new(Bundles::new(empty)));
+    let mut client = signer.client().await.unwrap();
+    let mut bundles = client
+        .watch_bundles(with_token(AGENT_TOKEN, WatchBundlesRequest {}))
+        .await
+        .unwrap()
+        .into_inner();
+    let silent = timeout(Duration::from_millis(300), bundles.message()).await;
+    assert!(silent.is_err(), "{silent:?}");
+    signer.bundles.send_replace(there);
+    timeout(SOON, bundles.message()).await.unwrap().unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn bundles_are_sent_again_when_they_change() {
     let signer = signer().await;
@@ -238,9 +257,9 @@ async fn bundles_are_sent_again_when_they_change() {
     signer.bundles.send_modify(|_| {});
     let (partner, key) = (Ca::new().unwrap(), Key::new("k2"));
     signer.bundles.send_modify(|bundles| {
-        let mut more = (**bundles.as_ref().unwrap()).clone();
+        let mut more = (**bundles).clone();
         more.federate(bundle("partner.example", &partner.root, &key)).unwrap();
-        *bundles = Some(Arc::new(more));
+        *bundles = Arc::new(more);
     });
     let second = timeout(SOON, bundles.message()).await.unwrap().unwrap().unwrap();
     let names: Vec<_> = second
@@ -304,7 +323,7 @@ proptest! {
                 let given = client.issue_jwt_svid(with_token(&token, message)).await;
                 given.ok().map(|given| {
                     let given = given.into_inner();
-                    let bundles = signer.bundles.borrow().clone().unwrap();
+                    let bundles = Arc::clone(&signer.bundles.borrow());
                     let verified = jwt_svid::verify(&given.token, "reports", &bundles, clock::now()).unwrap();
                     assert_eq!(verified.id().to_string(), given.spiffe_id);
                     given.spiffe_id
@@ -313,7 +332,7 @@ proptest! {
                 let given = ask(&mut client, &token, asked, csr()).await;
                 given.ok().map(|svid| {
                     let chain: Vec<CertificateDer<'static>> = svid.chain.into_iter().map(CertificateDer::from).collect();
-                    let bundles = signer.bundles.borrow().clone().unwrap();
+                    let bundles = Arc::clone(&signer.bundles.borrow());
                     let verified = svid::verify(&chain, &bundles, &svid::Withdrawn::default(), clock::now()).unwrap();
                     assert_eq!(verified.id().to_string(), svid.spiffe_id);
                     svid.spiffe_id
