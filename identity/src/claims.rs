@@ -14,6 +14,11 @@ impl Claims {
         Self(claims)
     }
 
+    /// All of them, by name.
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     /// The issuer (`iss`).
     pub fn issuer(&self) -> Option<&str> {
         self.0.get("iss").and_then(Value::as_str)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_ASN1, UnparsedPublicKey};
 use countersign_crds::service_identity::KeyAlgorithm;
-use rcgen::{PublicKeyData, SignatureAlgorithm, SubjectPublicKeyInfo};
+use rcgen::{KeyPair, PublicKeyData, RsaKeySize, SignatureAlgorithm, SubjectPublicKeyInfo};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey as Parsed;
@@ -40,6 +40,35 @@ impl KeyType {
             Self::Ed25519 => "ED25519",
             Self::Rsa3072 => "RSA3072",
             Self::Rsa4096 => "RSA4096",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [
+            Self::EcdsaP256,
+            Self::EcdsaP384,
+            Self::EcdsaP521,
+            Self::Ed25519,
+            Self::Rsa3072,
+            Self::Rsa4096,
+        ];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Makes a key of this kind. RSA takes seconds.
+    ///
+    /// # Errors
+    ///
+    /// If the library cannot.
+    pub fn generate(self) -> Result<KeyPair, rcgen::Error> {
+        match self {
+            Self::EcdsaP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
+            Self::EcdsaP384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
+            Self::EcdsaP521 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512),
+            Self::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519),
+            Self::Rsa3072 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_3072),
+            Self::Rsa4096 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_4096),
         }
     }
 }

@@ -15,9 +15,11 @@
 //! Of a request only the public key is taken. Every other field of a certificate comes from the `ServiceIdentity` and
 //! from what the API server says of the workload.
 
+pub mod agent;
 pub mod authority;
 pub mod books;
 pub mod bundle;
+pub mod callers;
 pub mod csr;
 pub mod endpoint;
 pub mod federation;
@@ -28,6 +30,7 @@ pub mod issue;
 pub mod istio;
 pub mod jwt;
 pub mod key;
+pub mod node;
 pub mod pem;
 pub mod pod_certificate;
 pub mod refusal;

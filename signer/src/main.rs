@@ -1,15 +1,38 @@
-//! `countersign-signer`: workloads get a SPIFFE identity whose key never leaves them.
+//! `countersign-signer`: workloads get a SPIFFE identity whose key never leaves them. As `countersign-signer agent` it is the
+//! agent of a node.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use countersign_runtime::{process, telemetry};
-use countersign_signer::{Flags, run};
+use countersign_signer::{Flags, agent, run};
+
+/// What is to be run: the signer, if nothing else is said.
+#[derive(Debug, Parser)]
+#[command(name = "countersign-signer", version, args_conflicts_with_subcommands = true)]
+struct Command {
+    #[command(subcommand)]
+    other: Option<Other>,
+    #[command(flatten)]
+    signer: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Gives the workloads of one node their SVIDs over a Unix socket: the SPIFFE Workload API and Envoy's SDS.
+    Agent(agent::Flags),
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     process::install_crypto_provider()?;
-    let flags = Flags::parse();
-    telemetry::start(flags.log_format);
+    let command = Command::parse();
+    telemetry::start(match &command.other {
+        Some(Other::Agent(flags)) => flags.log_format,
+        None => command.signer.log_format,
+    });
     process::log_panics();
-    run(flags).await?;
+    match command.other {
+        Some(Other::Agent(flags)) => agent::run(flags).await?,
+        None => run(command.signer).await?,
+    }
     Ok(())
 }

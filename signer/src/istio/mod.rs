@@ -1,8 +1,7 @@
 //! Istio's CA API: `istio.v1.auth.IstioCertificateService/CreateCertificate`, as sidecars, gateways and ztunnel call it.
 //!
 //! ```text
-//!  request → token   TokenReview: which Pod is this? ─ cluster ─ API server
-//!            caller  the Pod, read now: is it still that one, and alive?
+//!  request → callers which Pod is this, and is it alive? ─ API server
 //!            subject itself; or, for a node's proxy, a workload on its own node
 //!            grant   its service account's identity, for as long as asked and allowed
 //!            issue   → answer: leaf, intermediates, roots
@@ -12,9 +11,6 @@
 //! refusal.
 
 pub mod answer;
-pub mod caller;
-pub mod cluster;
-pub mod kubernetes;
 pub mod profiles;
 pub mod refusal;
 pub mod request;
@@ -22,14 +18,13 @@ pub mod serving;
 pub mod settings;
 pub mod subject;
 
-mod flight;
 mod service;
-mod token;
 
 pub use profiles::{Profile, Profiles};
 pub use service::{LIMITS, LONGEST_MESSAGE, Parts, Roots, Service, router};
-pub use settings::{Account, Settings};
-pub use token::Token;
+pub use settings::Settings;
+
+pub use crate::callers::{Account, Token, caller, cluster, kubernetes};
 
 /// The messages and the service, as made from `proto/istio_ca.proto`.
 pub mod proto {

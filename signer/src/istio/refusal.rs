@@ -4,40 +4,16 @@ use countersign_identity::SpiffeId;
 use jiff::SignedDuration;
 use tonic::{Code, Status};
 
-use super::settings::Account;
+use crate::callers::{self, Account};
 use crate::issue::IssueError;
 use crate::key::KeyError;
 
 /// Why no certificate is given. No text quotes a token or a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// There is no token.
-    #[error("there is no token: send one service account token as `authorization: Bearer <token>`")]
-    NoToken,
-    /// It is no token.
-    #[error("the token has not the form of a service account token: send that of the Pod's projected volume")]
-    NotAToken,
-    /// The API server does not know it.
-    #[error(
-        "the API server does not accept the token: it must be for the audience {0}, not have expired, and its Pod and service \
-         account must still be there"
-    )]
-    NotAccepted(String),
-    /// It is a person's, or a node's.
-    #[error("the token is not a service account's: send that of the Pod's projected volume")]
-    NotAnAccount,
-    /// It is good outside of a Pod.
-    #[error("the token is not bound to a Pod: send that of the Pod's projected volume")]
-    Unbound,
-    /// The Pod is gone, whoever has its name now.
-    #[error("the Pod that the token is bound to is gone")]
-    Gone,
-    /// The Pod is not the token's.
-    #[error("the Pod that the token is bound to runs as another service account")]
-    OtherAccount,
-    /// The Pod runs no more.
-    #[error("the Pod that the token is bound to has ended or is being deleted")]
-    Ended,
+    /// Whoever asks is not believed, or that cannot be found out.
+    #[error(transparent)]
+    Caller(#[from] callers::Refusal),
     /// Its `ServiceIdentity` says so.
     #[error(
         "ServiceIdentity {namespace}/{name} does not list IstioCA in spec.delivery: add it there to have the workload in the mesh"
@@ -107,9 +83,6 @@ pub enum Refusal {
     /// A name that no certificate can have.
     #[error("the service account's name does not fit into a SPIFFE ID")]
     Name,
-    /// The API server did not answer.
-    #[error("the API server cannot be asked now: try again")]
-    Unreachable,
     /// There is nothing to sign with, or nothing to trust.
     #[error("the certificate authority is not ready: try again")]
     NotReady,
@@ -122,14 +95,7 @@ impl Refusal {
     /// The code in gRPC. Istio's proxies ask again soon where it says that a retry can help.
     pub fn code(&self) -> Code {
         match self {
-            Self::NoToken
-            | Self::NotAToken
-            | Self::NotAccepted(_)
-            | Self::NotAnAccount
-            | Self::Unbound
-            | Self::Gone
-            | Self::OtherAccount
-            | Self::Ended => Code::Unauthenticated,
+            Self::Caller(refusal) => refusal.code(),
             Self::NotDelivered { .. }
             | Self::NotUnderstood { .. }
             | Self::NotANodeAccount(_)
@@ -143,14 +109,18 @@ impl Refusal {
             | Self::NotAnIdentity
             | Self::TooShort { .. }
             | Self::Name => Code::InvalidArgument,
-            Self::Unreachable | Self::NotReady => Code::Unavailable,
+            Self::NotReady => Code::Unavailable,
             Self::Fault => Code::Internal,
         }
     }
 
     /// Whether the request could not be judged, or not be granted, through no fault of its own.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Unreachable | Self::NotReady | Self::Fault)
+        match self {
+            Self::Caller(refusal) => refusal.is_failure(),
+            Self::NotReady | Self::Fault => true,
+            _ => false,
+        }
     }
 }
 

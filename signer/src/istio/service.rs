@@ -10,7 +10,6 @@ use axum::response::Response as HttpResponse;
 use countersign_identity::Bundle;
 use countersign_runtime::clock;
 use countersign_runtime::https::{Limits, Peer};
-use futures::FutureExt as _;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -19,18 +18,15 @@ use tonic::{Request, Response, Status};
 use tracing::warn;
 
 use super::answer::answer;
-use super::caller::Caller;
-use super::cluster::{Cluster, PodView, Unreachable};
-use super::flight::Flights;
 use super::profiles::Profiles;
 use super::proto::istio_certificate_service_server::{IstioCertificateService, IstioCertificateServiceServer};
 use super::proto::{IstioCertificateRequest, IstioCertificateResponse};
 use super::refusal::Refusal;
 use super::request::{self, Asked};
-use super::settings::{Account, Settings};
+use super::settings::Settings;
 use super::subject;
-use super::token::Token;
 use crate::bundle;
+use crate::callers::{Account, Caller, Callers, Cluster, PodView};
 use crate::issue::{Issuer, Path};
 
 /// The longest message that is read, in bytes.
@@ -77,8 +73,11 @@ pub struct Parts<C> {
 pub struct Service<C>(Arc<Inner<C>>);
 
 struct Inner<C> {
-    parts: Arc<Parts<C>>,
-    flights: Flights,
+    settings: Settings,
+    callers: Callers<C>,
+    issuer: Issuer,
+    profiles: Arc<dyn Profiles>,
+    roots: Arc<dyn Roots>,
 }
 
 impl<C> Clone for Service<C> {
@@ -138,9 +137,13 @@ impl<C: Cluster> IstioCertificateService for Service<C> {
 impl<C: Cluster> Service<C> {
     /// Makes the service.
     pub fn new(parts: Parts<C>) -> Self {
+        let callers = Callers::new(parts.cluster, parts.settings.audience());
         Self(Arc::new(Inner {
-            parts: Arc::new(parts),
-            flights: Flights::default(),
+            settings: parts.settings,
+            callers,
+            issuer: parts.issuer,
+            profiles: parts.profiles,
+            roots: parts.roots,
         }))
     }
 
@@ -150,7 +153,7 @@ impl<C: Cluster> Service<C> {
         request: &Request<IstioCertificateRequest>,
         caller: &mut Option<Caller>,
     ) -> Result<IstioCertificateResponse, Refusal> {
-        let issuer = &self.0.parts.issuer;
+        let issuer = &self.0.issuer;
         let outcome = self.judge(request, caller).await;
         let (caller, granted) = outcome.inspect_err(|refusal| {
             if refusal.is_failure() {
@@ -178,45 +181,29 @@ impl<C: Cluster> Service<C> {
         request: &Request<IstioCertificateRequest>,
         known: &mut Option<Caller>,
     ) -> Result<(Caller, Granted), Refusal> {
-        let parts = &self.0.parts;
-        let token = Token::of(request.metadata())?;
-        let caller = self.authenticate(token).await?;
+        let inner = &self.0;
+        let caller = inner.callers.authenticate(request.metadata()).await?;
         *known = Some(caller.clone());
-        let pod = parts.cluster.pod(&caller.account.namespace, &caller.pod).await;
-        let pod = pod.map_err(unreachable)?;
-        caller.check(pod.as_ref())?;
+        let pod = inner.callers.pod_of(&caller).await?;
         let Asked {
             key,
             on_behalf_of,
             lifetime,
         } = request::read(request.get_ref())?;
-        let account = match (on_behalf_of, &pod) {
-            (Some(id), Some(pod)) => self.impersonated(&caller, pod, &id).await?,
-            _ => caller.account.clone(),
+        let account = match on_behalf_of {
+            Some(id) => self.impersonated(&caller, &pod, &id).await?,
+            None => caller.account.clone(),
         };
-        let profile = parts.profiles.of(&account)?;
-        let grant = subject::grant(&parts.settings, &account, profile.as_ref(), lifetime)?;
+        let profile = inner.profiles.of(&account)?;
+        let grant = subject::grant(&inner.settings, &account, profile.as_ref(), lifetime)?;
         grant
             .admits(&key)
             .map_err(|refused| Refusal::KeyType(refused.message))?;
-        let roots = parts.roots.roots();
+        let roots = inner.roots.roots();
         if roots.is_empty() {
             return Err(Refusal::NotReady);
         }
         Ok((caller, Granted { grant, key, roots }))
-    }
-
-    async fn authenticate(&self, token: Token) -> Result<Caller, Refusal> {
-        let parts = Arc::clone(&self.0.parts);
-        let question = self.0.flights.join(token.digest(), clock::instant(), || {
-            async move {
-                let audience = parts.settings.audience();
-                let review = parts.cluster.review(&token, audience).await.map_err(unreachable)?;
-                Caller::of(&review, audience)
-            }
-            .boxed()
-        });
-        question.await
     }
 
     /// Whose certificate a node's proxy asks for, if that one runs on its node now.
@@ -226,13 +213,12 @@ impl<C: Cluster> Service<C> {
         pod: &PodView,
         id: &countersign_identity::SpiffeId,
     ) -> Result<Account, Refusal> {
-        let parts = &self.0.parts;
-        let account = subject::on_behalf_of(&parts.settings, caller, id)?;
+        let account = subject::on_behalf_of(&self.0.settings, caller, id)?;
         if pod.node.is_empty() {
             return Err(Refusal::NoNode);
         }
-        let pods = parts.cluster.pods_on(&account.namespace, &pod.node).await;
-        subject::check_node(&account, &pod.node, &pods.map_err(unreachable)?)?;
+        let pods = self.0.callers.pods_on(&account.namespace, &pod.node).await?;
+        subject::check_node(&account, &pod.node, &pods)?;
         Ok(account)
     }
 }
@@ -248,10 +234,4 @@ struct Granted {
 fn name(caller: &Caller) -> String {
     let Account { namespace, name } = &caller.account;
     format!("Pod {namespace}/{} {} as {name}", caller.pod, caller.pod_uid)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
-fn unreachable(error: Unreachable) -> Refusal {
-    warn!(%error, "a request for a certificate cannot be judged");
-    Refusal::Unreachable
 }

@@ -1,12 +1,11 @@
 //! What the person who installs the signer decides of Istio's CA API.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 use countersign_identity::TrustDomain;
 use jiff::SignedDuration;
 
+use crate::callers::Account;
 use crate::grant::SHORTEST;
 
 /// The audience of the tokens that Istio's proxies have.
@@ -17,27 +16,9 @@ pub const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 /// with its signer.
 pub const SHORTEST_FOR_TESTS: SignedDuration = SignedDuration::from_mins(10);
 
-/// A service account.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Account {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
-
 /// Why settings cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A service account that is none.
-    #[error("{0:?} is no service account: write <namespace>/<name>, like istio-system/ztunnel")]
-    Account(String),
     /// Without an audience any token of the cluster would do.
     #[error("the audience is empty: Istio's proxies have tokens for {AUDIENCE}")]
     Audience,
@@ -47,28 +28,6 @@ pub enum SettingsError {
          and that at most {LONGEST}"
     )]
     Lifetimes(SignedDuration, SignedDuration),
-}
-
-impl FromStr for Account {
-    type Err = SettingsError;
-
-    fn from_str(text: &str) -> Result<Self, SettingsError> {
-        let wrong = || SettingsError::Account(text.to_owned());
-        let (namespace, name) = text.split_once('/').ok_or_else(wrong)?;
-        let named = |part: &str| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
-        };
-        if !(named(namespace) && named(name)) {
-            return Err(wrong());
-        }
-        Ok(Self {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        })
-    }
 }
 
 /// What is decided.
@@ -164,18 +123,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case("istio-system/ztunnel", true)]
-    #[case("ztunnel", false)]
-    #[case("/ztunnel", false)]
-    #[case("istio-system/", false)]
-    #[case("a/b/c", false)]
-    #[case("A/b", false)]
-    fn accounts_have_a_namespace_and_a_name(#[case] text: &str, #[case] good: bool) {
-        let account = text.parse::<Account>();
-        assert_eq!(account.is_ok(), good, "{account:?}");
-    }
 
     #[rstest]
     #[case(10, 60, true)]

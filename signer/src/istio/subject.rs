@@ -3,11 +3,10 @@
 use countersign_identity::SpiffeId;
 use jiff::SignedDuration;
 
-use super::caller::Caller;
-use super::cluster::PodView;
 use super::profiles::Profile;
 use super::refusal::Refusal;
-use super::settings::{Account, Settings};
+use super::settings::Settings;
+use crate::callers::{Account, Caller, PodView};
 use crate::grant::{Grant, Usages};
 
 /// When certificates are to be renewed if no `ServiceIdentity` says so, in hundredths of their life.

@@ -9,7 +9,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::ObjectMeta;
-use rcgen::{KeyPair, PublicKeyData as _, RsaKeySize};
+use rcgen::PublicKeyData as _;
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -44,7 +44,7 @@ pub(super) async fn make(
 ) -> Result<Secret, MakeError> {
     let key_type = wanted.grant.key_type.unwrap_or(KeyType::EcdsaP256);
     // An RSA key takes seconds.
-    let pair = tokio::task::spawn_blocking(move || generate(key_type)).await;
+    let pair = tokio::task::spawn_blocking(move || key_type.generate()).await;
     let pair = pair.map_err(|_| MakeError::BrokenOff)??;
     let public = PublicKey::from_info(&pair.subject_public_key_info())?;
     let request = format!("Secret {} of {} {}", wanted.secret, wanted.identity, wanted.uid);
@@ -55,17 +55,6 @@ pub(super) async fn make(
         &certificate,
         roots,
     ))
-}
-
-fn generate(key_type: KeyType) -> Result<KeyPair, rcgen::Error> {
-    match key_type {
-        KeyType::EcdsaP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
-        KeyType::EcdsaP384 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
-        KeyType::EcdsaP521 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512),
-        KeyType::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519),
-        KeyType::Rsa3072 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_3072),
-        KeyType::Rsa4096 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_4096),
-    }
 }
 
 fn secret(wanted: &Wanted, key: &str, certificate: &Certificate, roots: &[CertificateDer<'static>]) -> Secret {

@@ -306,12 +306,17 @@ pub type Client = IstioCertificateServiceClient<Channel>;
 
 /// Connects over TLS.
 pub async fn connect(address: SocketAddr, root: &CertificateDer<'static>) -> Result<Client> {
+    Ok(Client::new(channel(address, root).await?))
+}
+
+/// A channel over TLS.
+pub async fn channel(address: SocketAddr, root: &CertificateDer<'static>) -> Result<Channel> {
     let connector = Connector {
         address,
         tls: TlsConnector::from(Arc::new(trusting(root)?)),
     };
     let endpoint = Endpoint::try_from(format!("http://{NAME}"))?;
-    Ok(Client::new(endpoint.connect_with_connector(connector).await?))
+    Ok(endpoint.connect_with_connector(connector).await?)
 }
 
 /// How a client trusts a root, for HTTP/2.

@@ -3,7 +3,7 @@
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 use k8s_openapi::api::core::v1::Pod;
 
-use super::settings::Account;
+use super::account::Account;
 use super::token::Token;
 
 /// What the signer looks at of a Pod.

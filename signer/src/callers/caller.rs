@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 
+use super::account::Account;
 use super::cluster::PodView;
 use super::refusal::Refusal;
-use super::settings::Account;
 
 /// The user name of a service account begins with this.
 const ACCOUNT: &str = "system:serviceaccount:";
