@@ -1,6 +1,7 @@
 //! What the person who installs the signer can set at its start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser};
 use countersign_identity::{SpiffeIdError, TrustDomain};
@@ -47,16 +48,58 @@ pub struct Flags {
     /// Istio's CA API.
     #[command(flatten)]
     pub istio: IstioFlags,
+    /// The agents of the nodes.
+    #[command(flatten)]
+    pub agent: AgentFlags,
+    /// The bundle endpoint.
+    #[command(flatten)]
+    pub endpoint: EndpointFlags,
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
+}
+
+/// What can be set of the service for the agents of the nodes.
+#[derive(Args, Clone, Debug)]
+pub struct AgentFlags {
+    /// Where the agents of the nodes are served. They are not served without this.
+    #[arg(id = "agent-listen", long = "agent-listen", env = "AGENT_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// The service account that the agents run as, as `namespace/name`: each may ask for the workloads on its own node.
+    #[arg(
+        long = "agent-account",
+        env = "AGENT_ACCOUNT",
+        default_value = "countersign-system/countersign-agent"
+    )]
+    pub account: Account,
+}
+
+/// What can be set of the bundle endpoint.
+#[derive(Args, Clone, Debug)]
+pub struct EndpointFlags {
+    /// Where foreign trust domains fetch the bundle of this one. It is not served without this.
+    #[arg(
+        id = "bundle-endpoint-listen",
+        long = "bundle-endpoint-listen",
+        env = "BUNDLE_ENDPOINT_LISTEN",
+        requires = "bundle-endpoint-certificate"
+    )]
+    pub listen: Option<SocketAddr>,
+    /// A folder with `tls.crt` and `tls.key`: the certificate that is shown there, which foreign trust domains know how to verify.
+    #[arg(
+        id = "bundle-endpoint-certificate",
+        long = "bundle-endpoint-certificate",
+        env = "BUNDLE_ENDPOINT_CERTIFICATE",
+        requires = "bundle-endpoint-listen"
+    )]
+    pub certificate: Option<PathBuf>,
 }
 
 /// What can be set of Istio's CA API.
 #[derive(Args, Clone, Debug)]
 pub struct IstioFlags {
     /// Where Istio's CA API is served. It is not served without this.
-    #[arg(long = "istio-listen", env = "ISTIO_LISTEN")]
+    #[arg(id = "istio-listen", long = "istio-listen", env = "ISTIO_LISTEN")]
     pub listen: Option<SocketAddr>,
     /// The audience that the tokens of Istio's proxies must have.
     #[arg(long = "istio-audience", env = "ISTIO_AUDIENCE", default_value = AUDIENCE)]
@@ -99,5 +142,53 @@ impl IstioFlags {
             .with_node_accounts(self.node_accounts.clone())
             .with_audience(self.audience.clone())?
             .with_lifetimes(self.shortest, self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Flags, String> {
+        let all = std::iter::once(&"countersign-signer").chain(arguments);
+        Flags::try_parse_from(all).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flags_are_of_one_piece() {
+        Flags::command().debug_assert();
+        let flags = parse(&[]).unwrap();
+        assert!(flags.istio.listen.is_none() && flags.agent.listen.is_none() && flags.endpoint.listen.is_none());
+        let settings = flags.istio.settings(flags.trust_domain().unwrap()).unwrap();
+        assert_eq!(settings.longest(), SignedDuration::from_hours(24));
+        assert!(
+            flags.secret_namespaces.admits("shop").is_err(),
+            "no Secret is written unasked"
+        );
+    }
+
+    #[test]
+    fn a_bundle_endpoint_needs_a_certificate_and_an_address() {
+        for half in [
+            ["--bundle-endpoint-listen", "0.0.0.0:8443"],
+            ["--bundle-endpoint-certificate", "/tls"],
+        ] {
+            assert!(parse(&half).unwrap_err().contains("bundle-endpoint"));
+        }
+        let whole = [
+            "--bundle-endpoint-listen",
+            "0.0.0.0:8443",
+            "--bundle-endpoint-certificate",
+            "/tls",
+        ];
+        assert!(parse(&whole).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_account_is_named() {
+        let wrong = parse(&["--agent-account", "agent"]).unwrap_err();
+        assert!(wrong.contains("agent") && wrong.contains("namespace"), "{wrong}");
     }
 }

@@ -39,5 +39,5 @@ mod run;
 pub mod secret;
 pub mod status;
 
-pub use flags::{Flags, IstioFlags};
+pub use flags::{AgentFlags, EndpointFlags, Flags, IstioFlags};
 pub use run::{RunError, run};

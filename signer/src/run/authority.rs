@@ -1,17 +1,18 @@
 //! The authority: every replica signs with what is kept, one keeps it and publishes its roots.
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use super::Parts;
+use super::{Parts, Working, spawn, until};
 use crate::authority::follow::{self, Object};
 use crate::authority::keep::Keeper;
 use crate::authority::lead::{Inputs, Leader, Place};
 use crate::authority::store::{self, Reading};
 use crate::bundle::{Publication, Publisher};
+use crate::federation::Foreign;
+use crate::jwt;
 
-pub(super) fn start(parts: &Parts, working: &mut JoinSet<&'static str>) {
+/// Starts it. `foreign` are the bundles of other trust domains, which are published beside the own one.
+pub(super) fn start(parts: &Parts, foreign: watch::Receiver<Option<Foreign>>, working: &mut Working) {
     let place = Place {
         client: parts.client.clone(),
         namespace: parts.flags.namespace.clone(),
@@ -33,11 +34,23 @@ pub(super) fn start(parts: &Parts, working: &mut JoinSet<&'static str>) {
         metrics: parts.authority_metrics.clone(),
     };
     until(parts, working, "the keeper of the authority", keeper.run());
-    lead(parts, &place, readings, working);
+    let tokens = jwt::Keeper::new(readings.clone(), parts.tokens.clone());
+    spawn(
+        working,
+        "the keeper of the key of tokens",
+        tokens.run(parts.stop.clone()),
+    );
+    publish(parts, &place, readings, foreign, working);
 }
 
-/// Starts what keeps the authority and publishes its roots, while this replica leads.
-fn lead(parts: &Parts, place: &Place, readings: watch::Receiver<Reading>, working: &mut JoinSet<&'static str>) {
+/// Starts what publishes the roots, and what keeps the authority by what was published, while this replica leads.
+fn publish(
+    parts: &Parts,
+    place: &Place,
+    readings: watch::Receiver<Reading>,
+    foreign: watch::Receiver<Option<Foreign>>,
+    working: &mut Working,
+) {
     let (to, object) = watch::channel(Object::Unread);
     let watching = follow::object(place.client.clone(), to);
     until(parts, working, "the watch of the CertificateAuthority", watching);
@@ -51,34 +64,18 @@ fn lead(parts: &Parts, place: &Place, readings: watch::Receiver<Reading>, workin
         publication,
         metrics: parts.authority_metrics.clone(),
     };
-    let stop = parts.stop.clone();
-    working.spawn(async {
-        publisher.run(stop).await;
-        "the publisher of the roots"
-    });
+    let publishing = publisher.run_with(foreign, parts.stop.clone());
+    spawn(working, "the publisher of the roots", publishing);
     let inputs = Inputs {
         object,
         readings,
         publication: told,
     };
-    let leader = Leader::new(place, parts.leadership.clone(), inputs, parts.authority_metrics.clone());
-    let stop = parts.stop.clone();
-    working.spawn(async {
-        leader.run(stop).await;
-        "the keeper of the CertificateAuthority"
-    });
-}
-
-/// Runs what does not end by itself until all is to end.
-fn until(
-    parts: &Parts,
-    working: &mut JoinSet<&'static str>,
-    name: &'static str,
-    part: impl Future<Output = ()> + Send + 'static,
-) {
-    let stop: CancellationToken = parts.stop.clone();
-    working.spawn(async move {
-        stop.run_until_cancelled(part).await;
-        name
-    });
+    let metrics = parts.authority_metrics.clone();
+    let leader = Leader::new(place, parts.leadership.clone(), inputs, metrics);
+    spawn(
+        working,
+        "the keeper of the CertificateAuthority",
+        leader.run(parts.stop.clone()),
+    );
 }

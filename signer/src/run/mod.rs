@@ -1,7 +1,8 @@
 //! Puts the parts together, and takes them apart in order.
 
 mod authority;
-mod mesh;
+mod federation;
+mod serving;
 mod workloads;
 
 use std::sync::Arc;
@@ -21,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::authority::AuthorityMetrics;
 use crate::authority::keep::UNREAD;
 use crate::books::{BookMetrics, Ledger};
+use crate::federation::FederationMetrics;
 use crate::flags::Flags;
 use crate::identities::Identities;
 use crate::issue::{Current, IssueMetrics, Issuer};
 use crate::istio::settings::SettingsError;
+use crate::jwt::JwtIssuer;
 
 /// How the signer calls itself to the API server.
 pub const USER_AGENT: &str = concat!("countersign-signer/", env!("CARGO_PKG_VERSION"));
@@ -62,6 +65,8 @@ struct Parts {
     trust_domain: TrustDomain,
     /// The one gate that certificates go through, the books behind it, and what it signs with.
     issuer: Issuer,
+    /// The same for tokens.
+    tokens: JwtIssuer,
     ledger: Arc<Ledger>,
     current: Current,
     identities: Identities,
@@ -73,6 +78,7 @@ struct Parts {
     leadership: Leadership,
     authority_metrics: AuthorityMetrics,
     book_metrics: BookMetrics,
+    federation_metrics: FederationMetrics,
     stop: CancellationToken,
 }
 
@@ -86,8 +92,10 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     let listen = flags.metrics_listen;
     let parts = parts(flags, client, trust_domain, leadership, stop.clone(), &mut registry);
     let mut working = JoinSet::new();
-    mesh::start(&parts, &mut working).await?;
-    authority::start(&parts, &mut working);
+    let follower = federation::follower(&parts);
+    serving::start(&parts, follower.bundles(), &mut working).await?;
+    authority::start(&parts, follower.foreign(), &mut working);
+    federation::start(&parts, follower, &mut working);
     workloads::start(&parts, &mut working);
     let registry = Arc::new(registry);
     let mut endpoint = tokio::spawn(http::serve(listen, registry, parts.ready.subscribe(), stop.clone()));
@@ -128,6 +136,7 @@ fn parts(
     let current = Current::default();
     let ledger = Arc::new(Ledger::default());
     Parts {
+        tokens: JwtIssuer::new(Arc::clone(&issue_metrics)),
         issuer: Issuer::new(current.clone(), issue_metrics, Arc::clone(&ledger) as _),
         ledger,
         current,
@@ -136,6 +145,7 @@ fn parts(
         ready: watch::Sender::new(UNREAD),
         leadership,
         authority_metrics: AuthorityMetrics::register(registry),
+        federation_metrics: FederationMetrics::register(registry),
         book_metrics,
         flags,
         client,
@@ -151,4 +161,23 @@ fn lease(flags: &Flags) -> lease::Place {
         name: "countersign-signer",
         field_manager: "countersign.dev/signer-lease",
     }
+}
+
+/// Parts that are under way; each tells its name when it ends.
+type Working = JoinSet<&'static str>;
+
+/// Starts a part that ends by itself when all is to end.
+fn spawn(working: &mut Working, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
+    working.spawn(async move {
+        part.await;
+        name
+    });
+}
+
+/// Starts a part that does not end by itself.
+fn until(parts: &Parts, working: &mut Working, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
+    let stop = parts.stop.clone();
+    spawn(working, name, async move {
+        stop.run_until_cancelled(part).await;
+    });
 }

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
-use super::Parts;
+use super::{Parts, Working, spawn};
 use crate::secret::Secrets;
 use crate::status::{SecretStates, StatusWriter};
 use crate::{csr, identities, pod_certificate};
 
-pub(super) fn start(parts: &Parts, working: &mut JoinSet<&'static str>) {
+pub(super) fn start(parts: &Parts, working: &mut Working) {
     let (client, stop) = (&parts.client, &parts.stop);
     let following = identities::run(parts.identities.clone(), client.clone(), stop.clone());
     spawn(working, "the watch of ServiceIdentities", following);
@@ -33,7 +31,7 @@ pub(super) fn start(parts: &Parts, working: &mut JoinSet<&'static str>) {
 }
 
 /// The Secrets, and the status of each identity, which tells of them.
-fn keep(parts: &Parts, working: &mut JoinSet<&'static str>) {
+fn keep(parts: &Parts, working: &mut Working) {
     let states = SecretStates::default();
     let secrets = Secrets::new(
         parts.client.clone(),
@@ -55,11 +53,4 @@ fn keep(parts: &Parts, working: &mut JoinSet<&'static str>) {
         parts.leadership.clone(),
     );
     spawn(working, "the writer of statuses", writer.run(parts.stop.clone()));
-}
-
-fn spawn(working: &mut JoinSet<&'static str>, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
-    working.spawn(async move {
-        part.await;
-        name
-    });
 }
