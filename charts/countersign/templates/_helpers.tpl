@@ -115,6 +115,25 @@ app.kubernetes.io/component: signer
 {{ include "countersign.chartLabels" . }}
 {{- end }}
 
+{{/* The name of what belongs to the agent. */}}
+{{- define "countersign.agentName" -}}
+{{ include "countersign.fullname" . }}-agent
+{{- end }}
+
+{{- define "countersign.agentAccountName" -}}
+{{- default (include "countersign.agentName" .) .Values.agent.serviceAccount.name }}
+{{- end }}
+
+{{- define "countersign.agentSelectorLabels" -}}
+{{ include "countersign.instanceLabels" . }}
+app.kubernetes.io/component: agent
+{{- end }}
+
+{{- define "countersign.agentLabels" -}}
+{{ include "countersign.agentSelectorLabels" . }}
+{{ include "countersign.chartLabels" . }}
+{{- end }}
+
 {{/* The API groups of the cluster but for the core one, as far as Helm knows them, and those that the values name: JSON. */}}
 {{- define "countersign.apiGroups" -}}
 {{- $groups := append .Values.webhook.audit.apiGroups "countersign.dev" }}

@@ -52,6 +52,8 @@ pub struct Publisher {
     pub roots: watch::Receiver<Option<Arc<Bundle>>>,
     /// Which namespaces get them.
     pub namespaces: Namespaces,
+    /// The signer's own namespace, which gets them unasked: the agents of the nodes run there.
+    pub own_namespace: String,
     /// Whether this replica writes.
     pub leadership: Leadership,
     /// Told what is published.
@@ -70,7 +72,10 @@ impl Publisher {
     /// Publishes the own roots until `stop`, and beside them the bundles of foreign trust domains, once they are known.
     pub async fn run_with(mut self, mut foreign: watch::Receiver<Option<Foreign>>, stop: CancellationToken) {
         let mut places = Places::default();
-        let mut listed = Listed::default();
+        let mut listed = Listed {
+            own_namespace: self.own_namespace.clone(),
+            ..Listed::default()
+        };
         let mut resource = None;
         let mut seen = self.watches();
         let mut wait = Duration::ZERO;
@@ -254,6 +259,7 @@ impl Publisher {
 /// What a list has shown so far: what was known before counts until it is complete.
 #[derive(Default)]
 struct Listed {
+    own_namespace: String,
     namespaces: BTreeSet<String>,
     config_maps: BTreeMap<String, ConfigMap>,
     bundle: Option<Box<DynamicObject>>,
@@ -275,10 +281,16 @@ impl Listed {
         match event {
             Event::Init => self.namespaces.clear(),
             Event::InitApply(namespace) if asks(&namespace) => _ = self.namespaces.insert(namespace.name_any()),
-            Event::InitDone => places.namespaces = Some(std::mem::take(&mut self.namespaces)),
+            Event::InitDone => {
+                let mut namespaces = std::mem::take(&mut self.namespaces);
+                namespaces.insert(self.own_namespace.clone());
+                places.namespaces = Some(namespaces);
+            }
             Event::Apply(namespace) if asks(&namespace) => {
                 places.namespaces.get_or_insert_default().insert(namespace.name_any());
             }
+            // It has taken its label off, as far as it had one.
+            Event::Apply(namespace) | Event::Delete(namespace) if namespace.name_any() == self.own_namespace => {}
             Event::Apply(namespace) | Event::Delete(namespace) => {
                 places.namespaces.get_or_insert_default().remove(&namespace.name_any());
             }

@@ -60,6 +60,7 @@ fn publish(
         trust_domain: place.trust_domain.clone(),
         roots: parts.roots.subscribe(),
         namespaces: parts.flags.bundle_namespaces,
+        own_namespace: parts.flags.namespace.clone(),
         leadership: parts.leadership.clone(),
         publication,
         metrics: parts.authority_metrics.clone(),
