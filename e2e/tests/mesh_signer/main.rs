@@ -9,6 +9,7 @@
 
 mod issued;
 
+mod agent;
 mod mounted;
 mod restarts;
 mod sidecars;

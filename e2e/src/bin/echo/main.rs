@@ -7,13 +7,14 @@ mod tls;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Json, Router};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
+use spiffe::WorkloadApiClient;
 
 use client::Client;
 use tls::{Mounted, MutualTls, Peer};
@@ -34,6 +35,12 @@ struct Cli {
 enum Command {
     /// Sends a request to each URL and prints the status code, or `reset`.
     Client(Client),
+    /// Asks the SPIFFE Workload API who this Pod is, and prints it as JSON, or why not.
+    Identity {
+        /// Where, as `unix:///PATH`.
+        #[arg(long, env = "SPIFFE_ENDPOINT_SOCKET")]
+        socket: String,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -41,6 +48,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Client(client)) => client.run().await,
+        Some(Command::Identity { socket }) => identity(&socket).await,
         None => serve(cli.port, &cli.mounted).await,
     };
     match result {
@@ -89,4 +97,23 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
         .iter()
         .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
         .collect()
+}
+
+/// Asks with a client that is not ours.
+async fn identity(socket: &str) -> Result<()> {
+    let client = WorkloadApiClient::connect_to(socket).await?;
+    let context = client.fetch_x509_context().await?;
+    let svid = context.default_svid().context("there is no X.509-SVID")?;
+    let id = svid.spiffe_id().clone();
+    let bundle = context.bundle_set().get(id.trust_domain());
+    let token = client.fetch_jwt_svid(["ledger"], Some(&id)).await?;
+    let answer = json!({
+        "spiffe_id": id.to_string(),
+        "certificates": svid.cert_chain().len(),
+        "roots": bundle.map(|bundle| bundle.authorities().len()),
+        "token_of": token.spiffe_id().to_string(),
+        "token_for": token.audience(),
+    });
+    println!("{answer}");
+    Ok(())
 }
