@@ -14,5 +14,6 @@ mod process;
 
 mod brought;
 mod bundles;
+mod federation;
 mod killed;
 mod unreadable;
