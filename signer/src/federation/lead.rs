@@ -8,6 +8,7 @@ use countersign_identity::{Bundle, TrustDomain};
 use countersign_runtime::clock;
 use countersign_runtime::lease::Leadership;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,7 +20,7 @@ use super::accept::{Problem, Stored, accept};
 use super::fetch::{Answer, FetchError, Fetcher, LIMIT, Request};
 use super::follow::{Follower, Reading};
 use super::hold::verdicts;
-use super::kept::Keeping;
+use super::kept::{CONFIG_MAP, Keeping};
 use super::metrics::{FederationMetrics, Outcome};
 use super::object::{Seen, Wanted};
 use super::status::{View, status};
@@ -79,6 +80,8 @@ struct Work {
     fetching: BTreeSet<String>,
     /// Why a bundle is not kept, by the uid of the object.
     unkept: BTreeMap<String, Problem>,
+    /// Why none is.
+    unwritten: Option<Problem>,
 }
 
 impl Leader {
@@ -112,8 +115,10 @@ impl Leader {
                 () = self.leadership.changed_from(held) => {}
                 Some(event) = futures::StreamExt::next(&mut events) => self.objects.take(event),
                 Ok(()) = self.readings.changed() => {}
-                Some(done) = self.work.running.join_next() => if let Ok(done) = done {
-                    self.done(done, clock::now());
+                Some(done) = self.work.running.join_next() => match done {
+                    Ok(done) => self.done(done, clock::now()),
+                    // Which it was is not known: what is fetched twice does no harm.
+                    Err(_) => self.work.fetching.clear(),
                 },
                 () = sleep(wait) => {}
             }
@@ -151,18 +156,29 @@ impl Leader {
             self.work.follow(seen, wanted, now);
             self.work.fetch(&self.fetcher, seen, wanted, now);
         }
-        let mut failed = false;
-        if let Some(keeping) = &self.work.keeping
-            && let Err(error) = self.writer.keep(&self.leadership, keeping, there.as_deref()).await
-        {
-            warn!(error, "the bundles of foreign trust domains cannot be kept");
-            failed = true;
-        }
+        self.keep(there.as_deref()).await;
+        let mut failed = self.work.unwritten.is_some();
         for (name, verdict) in &verdicts {
             let Some(seen) = seen.get(*name) else { continue };
             failed |= !self.tell(seen, verdict, now).await;
         }
         if failed { AGAIN } else { self.work.wait(now) }
+    }
+
+    /// Writes what is kept to where all replicas have it from.
+    async fn keep(&mut self, there: Option<&ConfigMap>) {
+        let Some(keeping) = &self.work.keeping else { return };
+        self.work.unwritten = match self.writer.keep(&self.leadership, keeping, there).await {
+            Ok(()) => None,
+            Err(error) => {
+                warn!(error, "the bundles of foreign trust domains cannot be kept");
+                let why = format!(
+                    "the ConfigMap {CONFIG_MAP} in the signer's namespace, from which all replicas and workloads have it, \
+                     cannot be written: {error}"
+                );
+                Some(Problem::new("CannotKeep", why))
+            }
+        };
     }
 
     /// Forgets what no object asks for.
@@ -234,7 +250,7 @@ impl Leader {
             verdict,
             track: self.work.tracks.get(&seen.uid),
             bundle,
-            unkept: self.work.unkept.get(&seen.uid),
+            unkept: self.work.unkept.get(&seen.uid).or(self.work.unwritten.as_ref()),
         };
         let wanted = status(&view, now);
         if seen.status.as_ref() == Some(&wanted) || !self.leadership.holds() {

@@ -96,7 +96,9 @@ fn judge(view: &View<'_>, roots: usize, jwt_keys: usize) -> (&'static str, &'sta
         ));
     }
     notes.extend(view.track.and_then(|track| track.note.clone()));
-    if let Some(problem) = problem {
+    if let Some(unkept) = view.unkept {
+        notes.push(unkept.message.clone());
+    } else if let Some(problem) = problem {
         let refreshed = view.track.and_then(|track| track.refreshed_at);
         let since = refreshed.map_or_else(
             || "it is stale, from before this object was changed".to_owned(),
@@ -219,6 +221,24 @@ mod tests {
             message.ends_with("it was fetched last at 2026-11-24T12:00:00Z, and is stale since: no route"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn what_is_fetched_and_cannot_be_kept_is_told() {
+        let wanted = wanted();
+        let track = Track::begin(Some(4), Some(now()), jiff::SignedDuration::from_mins(5), now());
+        let (seen, verdict, bundle) = (seen(), Ok(&wanted), bundle());
+        let view = View {
+            seen: &seen,
+            verdict: &verdict,
+            track: Some(&track),
+            bundle: Some(&bundle),
+            unkept: Some(&Problem::new("CannotKeep", "forbidden")),
+        };
+        let told = status(&view, now());
+        let (status, reason, message) = ready(&told);
+        assert_eq!((status, reason), ("True", "CannotKeep"));
+        assert!(message.ends_with("; forbidden"), "{message}");
     }
 
     #[test]
