@@ -1,0 +1,357 @@
+//! Nobody gets another's identity. For each way to a certificate: whoever asks, for whatever, by whatever claims, what comes out
+//! is a certificate with exactly the caller's own identity, or a refusal; and who asks rightly is served.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    reason = "test code: a panic is how a test fails; each user of the support takes its part"
+)]
+
+#[path = "support/asked.rs"]
+mod asked;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use asked::{Asked, asked};
+use countersign_crds::certificate_authority::CertificateAuthoritySpec;
+use countersign_policy::ObjectName;
+use countersign_signer::authority::rotation::{Plan, Seen};
+use countersign_signer::authority::{Certificate, Kept};
+use countersign_signer::books::Ledger;
+use countersign_signer::csr;
+use countersign_signer::grant::Grant;
+use countersign_signer::identities::{Entry, Index};
+use countersign_signer::issue::{Current, IssueMetrics, Issuer, Path};
+use countersign_signer::key::PublicKey;
+use countersign_signer::pod_certificate::{self, Named, ObjectFact, PodFact, RequestKey};
+use countersign_signer::secret::{self, Step};
+use jiff::{SignedDuration, Timestamp};
+use kube::core::DynamicObject;
+use proptest::prelude::*;
+use rcgen::{KeyPair, PublicKeyData as _};
+use rustls::pki_types::CertificateDer;
+use serde_json::json;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
+    let plan = Plan::new(&CertificateAuthoritySpec::default()).unwrap();
+    let kept = Kept::new("example.org".parse().unwrap());
+    let (kept, _) = kept.advanced(&plan, &Seen::default(), None, now()).unwrap();
+    let current = Current::default();
+    current.set(Some(Arc::new(kept.authority().unwrap())));
+    Issuer::new(current, Arc::new(IssueMetrics::default()), Arc::new(Ledger::default()))
+});
+
+fn object(namespace: &str, name: &str, account: &str) -> Entry {
+    let object = json!({
+        "metadata": {"namespace": namespace, "name": name, "uid": format!("{namespace}-{name}")},
+        "spec": {
+            "serviceAccountName": account,
+            "delivery": ["PodCertificate", "CertificateSigningRequest", "Secret"],
+            "secretName": format!("{name}-tls"),
+            "certificate": {"duration": "6h", "dnsNames": [format!("{account}.{namespace}.svc")]},
+        },
+    });
+    Entry::read(&serde_json::from_value::<DynamicObject>(object).unwrap())
+}
+
+/// An identity for each account of each namespace.
+fn index() -> Index {
+    let mut index = Index::new("example.org".parse().unwrap());
+    for namespace in ["shop", "bank"] {
+        for account in ["api", "admin"] {
+            index.insert(object(namespace, account, account));
+        }
+    }
+    index.listed(|_| true);
+    index
+}
+
+/// Issues what was granted, and holds the certificate to whose it is to be. Nothing but the key may be the request's.
+fn certificate_is_of(grant: &Grant, key: &PublicKey, path: Path, namespace: &str, account: &str) {
+    let issued: Certificate = ISSUER.issue(path, "a test", grant, key, now()).unwrap();
+    let (rest, leaf) = X509Certificate::from_der(&issued.chain[0]).unwrap();
+    assert!(rest.is_empty());
+    let id = format!("spiffe://example.org/ns/{namespace}/sa/{account}");
+    let host = format!("{account}.{namespace}.svc");
+    let names = leaf.subject_alternative_name().unwrap().unwrap();
+    assert!(names.critical);
+    assert_eq!(
+        names.value.general_names,
+        [GeneralName::URI(&id), GeneralName::DNSName(&host)]
+    );
+    assert!(leaf.subject().iter_attributes().next().is_none());
+    assert!(!leaf.is_ca());
+    assert_eq!(
+        leaf.key_usage().unwrap().unwrap().value.flags,
+        1,
+        "digitalSignature alone"
+    );
+    let extended = leaf.extended_key_usage().unwrap().unwrap().value;
+    assert!(extended.server_auth && extended.client_auth);
+    assert!(!(extended.any || extended.code_signing || extended.ocsp_signing || extended.email_protection));
+    assert!(extended.other.is_empty());
+    assert_eq!(leaf.extensions().len(), 6, "names, usages, identifiers and constraints");
+    let life = leaf.validity().not_after.timestamp() - leaf.validity().not_before.timestamp();
+    assert!(life <= 6 * 3600, "{life}");
+    assert_eq!(leaf.public_key().raw, key.subject_public_key_info());
+}
+
+/// A cluster of few names, so that they meet: what the API server would say.
+#[derive(Clone, Debug)]
+struct Cluster {
+    pods: BTreeMap<(String, String), PodFact>,
+    accounts: BTreeMap<(String, String), ObjectFact>,
+    nodes: BTreeMap<String, ObjectFact>,
+}
+
+fn fact() -> impl Strategy<Value = ObjectFact> {
+    ("u1|u2", prop::bool::weighted(0.1)).prop_map(|(uid, deleting)| ObjectFact { uid, deleting })
+}
+
+fn pod() -> impl Strategy<Value = PodFact> {
+    (fact(), "api|admin", "n1|n2|", prop::bool::weighted(0.1)).prop_map(|(object, service_account, node, ended)| {
+        PodFact {
+            object,
+            service_account,
+            node,
+            ended,
+        }
+    })
+}
+
+fn cluster() -> impl Strategy<Value = Cluster> {
+    (
+        prop::collection::btree_map(("shop|bank", "p1|p2"), pod(), 1..5),
+        prop::collection::btree_map(("shop|bank", "api|admin"), fact(), 2..5),
+        prop::collection::btree_map("n1|n2", fact(), 1..3),
+    )
+        .prop_map(|(pods, accounts, nodes)| Cluster { pods, accounts, nodes })
+}
+
+/// What a request claims. Half of the time it is true of one of the Pods, so that there are good requests too.
+#[derive(Clone, Debug)]
+struct Claims {
+    truthful: bool,
+    chosen: prop::sample::Index,
+    namespace: String,
+    pod: (String, String),
+    account: (String, String),
+    node: (String, String),
+}
+
+fn claims() -> impl Strategy<Value = Claims> {
+    (
+        any::<bool>(),
+        any::<prop::sample::Index>(),
+        "shop|bank",
+        ("p1|p2", "u1|u2|"),
+        ("api|admin", "u1|u2|"),
+        ("n1|n2", "u1|u2|"),
+    )
+        .prop_map(|(truthful, chosen, namespace, pod, account, node)| Claims {
+            truthful,
+            chosen,
+            namespace,
+            pod,
+            account,
+            node,
+        })
+}
+
+impl Claims {
+    fn settle(mut self, cluster: &Cluster) -> Self {
+        if self.truthful {
+            let ((namespace, name), pod) = cluster.pods.iter().nth(self.chosen.index(cluster.pods.len())).unwrap();
+            let uid = |fact: Option<&ObjectFact>| fact.map(|fact| fact.uid.clone()).unwrap_or_default();
+            self.namespace.clone_from(namespace);
+            self.pod = (name.clone(), pod.object.uid.clone());
+            let account = cluster.accounts.get(&(namespace.clone(), pod.service_account.clone()));
+            self.account = (pod.service_account.clone(), uid(account));
+            self.node = (pod.node.clone(), uid(cluster.nodes.get(&pod.node)));
+        }
+        self
+    }
+
+    fn pod_fact<'a>(&self, cluster: &'a Cluster) -> Option<&'a PodFact> {
+        cluster.pods.get(&(self.namespace.clone(), self.pod.0.clone()))
+    }
+
+    fn account_fact<'a>(&self, cluster: &'a Cluster) -> Option<&'a ObjectFact> {
+        cluster.accounts.get(&(self.namespace.clone(), self.account.0.clone()))
+    }
+
+    /// Whether all that is claimed is so, and lives.
+    fn are_true(&self, cluster: &Cluster, with_node: bool) -> bool {
+        let lives = |fact: Option<&ObjectFact>, uid: &str| {
+            fact.is_some_and(|fact| fact.uid == uid && !uid.is_empty() && !fact.deleting)
+        };
+        let pod = self.pod_fact(cluster);
+        let node = cluster.nodes.get(&self.node.0);
+        lives(pod.map(|pod| &pod.object), &self.pod.1)
+            && pod.is_some_and(|pod| !pod.ended && pod.service_account == self.account.0)
+            && lives(self.account_fact(cluster), &self.account.1)
+            && (!with_node || pod.is_some_and(|pod| pod.node == self.node.0) && lives(node, &self.node.1))
+    }
+}
+
+fn named((name, uid): &(String, String)) -> Named {
+    Named {
+        name: name.clone(),
+        uid: uid.clone(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// A kubelet's request, or one that somebody wrote by hand: only the key of its PKCS#10 counts.
+    #[test]
+    fn by_pod_certificate_request(cluster in cluster(), claims in claims(), asked in asked("shop", "api")) {
+        let claims = claims.settle(&cluster);
+        let request = pod_certificate::Request {
+            name: "request".into(),
+            namespace: claims.namespace.clone(),
+            uid: "request".into(),
+            created: None,
+            pod: named(&claims.pod),
+            service_account: named(&claims.account),
+            node: named(&claims.node),
+            longest: SignedDuration::from_hours(24),
+            annotations: [].into(),
+            key: RequestKey::Pkcs10(asked.der.clone()),
+        };
+        let facts = pod_certificate::Facts {
+            pod: claims.pod_fact(&cluster).cloned(),
+            service_account: claims.account_fact(&cluster).cloned(),
+            node: cluster.nodes.get(&claims.node.0).cloned(),
+        };
+        let checked = pod_certificate::check(&request, &facts, &index());
+        let true_claims = claims.are_true(&cluster, true);
+        if let Ok((grant, key)) = &checked {
+            prop_assert!(true_claims);
+            prop_assert_eq!(&key.subject_public_key_info(), &asked.key);
+            certificate_is_of(grant, key, Path::PodCertificate, &claims.namespace, &claims.account.0);
+        }
+        if true_claims && asked.has_good_key() {
+            prop_assert!(checked.is_ok(), "{:?}", checked.err());
+        }
+    }
+
+    /// Whoever has a token: what is asked for must be exactly what the token's Pod is.
+    #[test]
+    fn by_certificate_signing_request(
+        cluster in cluster(),
+        claims in claims(),
+        (person, bound) in (prop::bool::weighted(0.05), prop::bool::weighted(0.95)),
+        asked in prop_oneof![asked("shop", "api"), asked("bank", "admin"), asked("bank", "api")],
+        usages in prop::collection::vec("digital signature|client auth|server auth|cert sign|any|key encipherment", 0..4),
+        plain_usages in prop::bool::weighted(0.8),
+        hours in 1..9i64,
+    ) {
+        let claims = claims.settle(&cluster);
+        let username = if person { "ann".to_owned() } else { format!("system:serviceaccount:{}:{}", claims.namespace, claims.account.0) };
+        let extra = |key: &str, value: &str| (format!("authentication.kubernetes.io/{key}"), vec![value.to_owned()]);
+        let extra = if bound { [extra("pod-name", &claims.pod.0), extra("pod-uid", &claims.pod.1)].into() } else { BTreeMap::new() };
+        let usages = if plain_usages { vec!["digital signature".to_owned(), "client auth".to_owned()] } else { usages };
+        let request = csr::Request {
+            name: "request".into(),
+            uid: "request".into(),
+            created: None,
+            username,
+            user_uid: claims.account.1.clone(),
+            extra,
+            pem: asked.pem(),
+            usages: usages.clone(),
+            duration: Some(SignedDuration::from_hours(hours)),
+        };
+        let facts = csr::Facts {
+            pod: claims.pod_fact(&cluster).cloned(),
+            service_account: claims.account_fact(&cluster).cloned(),
+        };
+        let checked = csr::check(&request, &facts, &index());
+        let is_workload = claims.are_true(&cluster, false) && !person && bound;
+        if let Ok((grant, key)) = &checked {
+            prop_assert!(is_workload);
+            prop_assert!(asked.is_exactly(&claims.namespace, &claims.account.0), "{:?}", asked);
+            prop_assert!(!usages.iter().any(|usage| usage == "cert sign" || usage == "any"));
+            prop_assert!(hours <= 6);
+            prop_assert_eq!(&key.subject_public_key_info(), &asked.key);
+            certificate_is_of(grant, key, Path::CertificateSigningRequest, &claims.namespace, &claims.account.0);
+        }
+        let is_good = asked.has_good_key() && asked.is_exactly(&claims.namespace, &claims.account.0);
+        if is_workload && is_good && plain_usages && hours <= 6 {
+            prop_assert!(checked.is_ok(), "{:?}", checked.err());
+        }
+    }
+
+    /// Secrets: whoever writes a ServiceIdentity gets the identity of an account of that namespace, in a Secret of that
+    /// namespace, and nobody's Secret is taken over.
+    #[test]
+    fn by_secret(
+        identities in prop::collection::btree_map(("shop|bank", "i1|i2|i3"), "api|admin", 1..6),
+        seen in prop::collection::btree_map(("shop|bank", "i1-tls|i2-tls|other"), ("shop-i1|bank-i1|shop-i2|", any::<bool>()), 0..5),
+    ) {
+        let mut index = Index::new("example.org".parse().unwrap());
+        for ((namespace, name), account) in &identities {
+            index.insert(object(namespace, name, account));
+        }
+        index.listed(|_| true);
+        let seen: BTreeMap<ObjectName, secret::Seen> = seen
+            .into_iter()
+            .map(|((namespace, name), (owner, due))| {
+                let refresh_at = if due { Timestamp::MIN } else { Timestamp::MAX };
+                (ObjectName::new(namespace, name), secret::Seen { uid: "s".into(), owner, digest: String::new(), refresh_at })
+            })
+            .collect();
+        let roots = [CertificateDer::from(vec![1])];
+        let steps = secret::plan(&index, &seen, &roots, now());
+        let mut holders = BTreeMap::new();
+        for step in &steps {
+            let Step::Make(wanted, there) = step else { continue };
+            let identity = &wanted.identity;
+            let account = &identities[&(identity.namespace.clone(), identity.name.clone())];
+            prop_assert_eq!(&wanted.secret.namespace, &identity.namespace);
+            prop_assert!(holders.insert((identity.namespace.clone(), account.clone()), ()).is_none(), "one holder of an account");
+            if let Some(there) = there {
+                prop_assert_eq!(&there.owner, &wanted.uid);
+            } else {
+                prop_assert!(!seen.contains_key(&wanted.secret));
+            }
+            let key = KeyPair::generate().unwrap();
+            let public = PublicKey::from_info(&key.subject_public_key_info()).unwrap();
+            certificate_is_of(&wanted.grant, &public, Path::Secret, &identity.namespace, account);
+        }
+        for step in &steps {
+            if let Step::Delete(_, seen) = step {
+                prop_assert!(!seen.owner.is_empty(), "somebody else's");
+            }
+        }
+    }
+}
+
+/// So that the properties are about something: the strategy makes good requests, and each kind of bad one.
+#[test]
+fn good_and_bad_requests_are_asked() {
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let strategy = asked("shop", "api");
+    let all: Vec<Asked> = (0..2000)
+        .map(|_| strategy.new_tree(&mut runner).unwrap().current())
+        .collect();
+    let share = |what: &dyn Fn(&Asked) -> bool| all.iter().filter(|asked| what(asked)).count();
+    assert!(share(&|asked| asked.has_good_key() && asked.is_exactly("shop", "api")) > 100);
+    assert!(share(&|asked| !asked.has_good_key()) > 100);
+    assert!(share(&|asked| asked.has_good_key() && !asked.is_exactly("shop", "api")) > 100);
+    assert!(share(&|asked| asked.der.len() > 1 << 20) > 5);
+    let read = |asked: &Asked| PublicKey::from_request(&asked.der).is_ok();
+    assert!(all.iter().all(|asked| !asked.has_good_key() || read(asked)));
+}
