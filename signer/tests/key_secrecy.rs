@@ -12,6 +12,7 @@
 #[path = "support/api_server.rs"]
 mod api_server;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -20,7 +21,7 @@ use std::time::Duration;
 use api_server::ApiServer;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use countersign_identity::TrustDomain;
+use countersign_identity::{Bundle, TrustDomain};
 use countersign_runtime::lease::{self, Elector};
 use countersign_runtime::{clock, telemetry};
 use countersign_signer::authority::AuthorityMetrics;
@@ -151,7 +152,7 @@ struct Signer {
     current: Current,
     readings: watch::Receiver<Reading>,
     publication: watch::Sender<Publication>,
-    roots: watch::Receiver<Option<Arc<countersign_identity::Bundle>>>,
+    trusted: watch::Receiver<Option<Arc<Bundle>>>,
     registry: Registry,
     stop: CancellationToken,
 }
@@ -201,7 +202,7 @@ impl Signer {
             current,
             readings,
             publication,
-            roots: own_roots,
+            trusted: own_roots,
             registry,
             stop,
         }
@@ -209,6 +210,12 @@ impl Signer {
 
     fn signs_with(&self) -> Option<String> {
         self.current.get().map(|authority| authority.serial().to_owned())
+    }
+
+    fn roots(&self) -> BTreeSet<String> {
+        let trusted = self.trusted.borrow();
+        let roots = trusted.iter().flat_map(|bundle| bundle.roots());
+        roots.map(|root| root.fingerprint().to_string()).collect()
     }
 
     fn issue(&self, shown: &mut Shown) {
@@ -233,18 +240,98 @@ impl Signer {
         );
         let key = KeyPair::generate().unwrap();
         let public = PublicKey::from_info(&key.subject_public_key_info()).unwrap();
-        let issued = issuer.issue(Path::PodCertificate, "a test", &grant, &public, clock::now());
-        shown.debug(&issued);
+        let certificate = issuer.issue(Path::PodCertificate, "a test", &grant, &public, clock::now());
+        shown.debug(&certificate);
         shown.debug(&self.current);
         shown.debug(&*self.readings.borrow());
     }
 }
 
-/// A Secret that the API server has, with another content.
-fn damaged(secret: &Value, change: impl FnOnce(&mut Value)) -> Value {
+/// A new intermediate, then a new root: distributed, used, and the old one on its way out.
+async fn rotate(server: &ApiServer, signer: &Signer) {
+    let first = signer.signs_with();
+    annotate(server, "countersign.dev/rotate-intermediate");
+    until("another intermediate", || signer.signs_with() != first).await;
+    let second = signer.signs_with();
+    annotate(server, "countersign.dev/rotate-root");
+    until("another root", || signer.roots().len() == 2).await;
+    signer.publication.send_replace(Publication {
+        everywhere: signer.roots(),
+        ..Publication::default()
+    });
+    until("an intermediate under it", || signer.signs_with() != second).await;
+}
+
+fn entry(text: &str) -> Value {
+    json!(BASE64_STANDARD.encode(text))
+}
+
+/// The key of the intermediate, as the Secret has it.
+fn key_text(secret: &Value) -> String {
+    let entry = secret["data"]["intermediate.key"].as_str().unwrap();
+    String::from_utf8(BASE64_STANDARD.decode(entry).unwrap()).unwrap()
+}
+
+/// A Secret with another value at a place.
+fn with(secret: &Value, place: &str, value: Value) -> Value {
     let mut secret = secret.clone();
-    change(&mut secret);
+    *secret.pointer_mut(place).unwrap() = value;
     secret
+}
+
+/// What is kept is damaged in every way that a Secret can be, and in one that only a broken API server could send.
+async fn damage(server: &ApiServer, signer: &Signer, shown: &mut Shown) {
+    let good = server.get(SECRETS, "countersign-ca").unwrap();
+    let text = key_text(&good);
+    let damages: [(&str, Value); 5] = [
+        ("/data/intermediate.key", entry(&text[..text.len() - 60])),
+        ("/data/intermediate.key", entry(&text.replacen('M', "!", 1))),
+        ("/data/state.json", entry(&text)),
+        ("/data/intermediate.crt", entry(&text)),
+        ("/type", json!("Opaque")),
+    ];
+    for (place, value) in damages {
+        server.put(SECRETS, "countersign-ca", &with(&good, place, value));
+        let unreadable = || matches!(&*signer.readings.borrow(), Reading::Unreadable(_));
+        until("what cannot be read", unreadable).await;
+        shown.debug(&*signer.readings.borrow());
+        let told = || server.get(AUTHORITIES, "countersign").unwrap()["status"].to_string();
+        until("its status", || told().contains("Unreadable")).await;
+        server.put(SECRETS, "countersign-ca", &good);
+        until("what was kept", || signer.signs_with().is_some()).await;
+    }
+    // No object of its kind: a signer that starts now gets nothing.
+    server.put(SECRETS, "countersign-ca", &with(&good, "/metadata/labels", json!(7)));
+    let (to, reading) = watch::channel(Reading::Unread);
+    let starting = store::follow(
+        server.client(),
+        NAMESPACE.to_owned(),
+        "example.org".parse().unwrap(),
+        to,
+    );
+    let _ = tokio::time::timeout(Duration::from_secs(2), starting).await;
+    assert!(matches!(*reading.borrow(), Reading::Unread));
+    server.put(SECRETS, "countersign-ca", &good);
+}
+
+/// And so is what is brought.
+async fn bring(server: &ApiServer) {
+    let good = server.get(SECRETS, "countersign-ca").unwrap();
+    let text = key_text(&good);
+    let brought = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "data": {
+            "tls.crt": good["data"]["intermediate.crt"],
+            "tls.key": entry(&text.replacen('M', "N", 3)),
+            "ca.crt": entry(&text),
+        },
+    });
+    server.put(SECRETS, "brought", &brought);
+    let mut object = server.get(AUTHORITIES, "countersign").unwrap();
+    object["spec"]["intermediate"]["secretName"] = json!("brought");
+    server.put(AUTHORITIES, "countersign", &object);
+    let told = || server.get(AUTHORITIES, "countersign").unwrap()["status"].to_string();
+    until("its refusal", || told().contains("IntermediateRefused")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,146 +344,28 @@ async fn a_key_is_shown_nowhere() {
         .with_writer(move || logs.clone())
         .init();
     let server = ApiServer::default();
-    let spec = json!({
-        "root": {"duration": "1000h"}, "intermediate": {"duration": "3h"}, "propagation": "1s",
-    });
-    server.put(
-        AUTHORITIES,
-        "countersign",
-        &json!({
-            "apiVersion": "countersign.dev/v1alpha1", "kind": "CertificateAuthority", "spec": spec,
-        }),
-    );
+    let spec = json!({"root": {"duration": "1000h"}, "intermediate": {"duration": "3h"}, "propagation": "1s"});
+    let object = json!({"apiVersion": "countersign.dev/v1alpha1", "kind": "CertificateAuthority", "spec": spec});
+    server.put(AUTHORITIES, "countersign", &object);
     let signer = Signer::start(&server);
     until("an authority", || signer.signs_with().is_some()).await;
     signer.issue(&mut shown);
-    let first = signer.signs_with();
-
-    // A new intermediate, then a new root: distributed, used, and the old one on its way out.
-    annotate(&server, "countersign.dev/rotate-intermediate");
-    until("another intermediate", || signer.signs_with() != first).await;
-    let second = signer.signs_with();
-    annotate(&server, "countersign.dev/rotate-root");
-    let roots = || {
-        signer
-            .roots
-            .borrow()
-            .as_ref()
-            .map_or(0, |bundle| bundle.roots().count())
-    };
-    until("another root", || roots() == 2).await;
-    let everywhere = signer
-        .roots
-        .borrow()
-        .as_ref()
-        .unwrap()
-        .roots()
-        .map(|root| root.fingerprint().to_string())
-        .collect();
-    signer.publication.send_replace(Publication {
-        everywhere,
-        ..Publication::default()
-    });
-    until("an intermediate under it", || signer.signs_with() != second).await;
+    rotate(&server, &signer).await;
     signer.issue(&mut shown);
-
-    // What was kept is damaged, in every way that a Secret can be, and in one that only a broken server could send.
-    let good = server.get(SECRETS, "countersign-ca").unwrap();
-    let key = |secret: &Value| secret["data"]["intermediate.key"].as_str().unwrap().to_owned();
-    let text = String::from_utf8(BASE64_STANDARD.decode(key(&good)).unwrap()).unwrap();
-    let encoded = |text: &str| json!(BASE64_STANDARD.encode(text));
-    let damages: [(&str, Value); 6] = [
-        (
-            "cut",
-            damaged(&good, |secret| {
-                secret["data"]["intermediate.key"] = encoded(&text[..text.len() - 60])
-            }),
-        ),
-        (
-            "no base64",
-            damaged(&good, |secret| {
-                secret["data"]["intermediate.key"] = encoded(&text.replacen('M', "!", 1))
-            }),
-        ),
-        (
-            "in its place",
-            damaged(&good, |secret| secret["data"]["state.json"] = encoded(&text)),
-        ),
-        (
-            "as a chain",
-            damaged(&good, |secret| secret["data"]["intermediate.crt"] = encoded(&text)),
-        ),
-        (
-            "of another type",
-            damaged(&good, |secret| secret["type"] = json!("Opaque")),
-        ),
-        (
-            "no object",
-            damaged(&good, |secret| secret["metadata"]["labels"] = json!(7)),
-        ),
-    ];
-    for (what, secret) in damages {
-        server.put(SECRETS, "countersign-ca", &secret);
-        if what == "no object" {
-            // It is not even read: what was read before stays, and a signer that starts now gets nothing.
-            let (to, reading) = watch::channel(Reading::Unread);
-            let starting = store::follow(
-                server.client(),
-                NAMESPACE.to_owned(),
-                "example.org".parse().unwrap(),
-                to,
-            );
-            let _ = tokio::time::timeout(Duration::from_secs(2), starting).await;
-            assert!(matches!(*reading.borrow(), Reading::Unread));
-        } else {
-            until(what, || matches!(&*signer.readings.borrow(), Reading::Unreadable(_))).await;
-            until("its status", || {
-                server
-                    .get(AUTHORITIES, "countersign")
-                    .unwrap()
-                    .to_string()
-                    .contains("Unreadable")
-            })
-            .await;
-        }
-        shown.debug(&*signer.readings.borrow());
-        server.put(SECRETS, "countersign-ca", &good);
-        until("what was kept", || {
-            matches!(&*signer.readings.borrow(), Reading::Read(_))
-        })
-        .await;
-        until("an authority", || signer.signs_with().is_some()).await;
-    }
-
-    // And what is brought is damaged.
-    let brought = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-        "data": {"tls.crt": good["data"]["intermediate.crt"], "tls.key": encoded(&text.replacen('M', "N", 3)), "ca.crt": encoded(&text)},
-    });
-    server.put(SECRETS, "brought", &brought);
-    let mut object = server.get(AUTHORITIES, "countersign").unwrap();
-    object["spec"]["intermediate"]["secretName"] = json!("brought");
-    server.put(AUTHORITIES, "countersign", &object);
-    until("its refusal", || {
-        server
-            .get(AUTHORITIES, "countersign")
-            .unwrap()
-            .to_string()
-            .contains("IntermediateRefused")
-    })
-    .await;
+    damage(&server, &signer, &mut shown).await;
+    bring(&server).await;
     signer.stop.cancel();
 
     let mut metrics = String::new();
     prometheus_client::encoding::text::encode(&mut metrics, &signer.registry).unwrap();
     shown.write_all(metrics.as_bytes()).unwrap();
-    // All that was sent to the API server but the authority's own Secret.
-    for (place, sent) in server.written() {
-        if !is_the_authority(&place, &sent) {
-            shown.write_all(sent.to_string().as_bytes()).unwrap();
-        }
+    let (kept, told): (Vec<_>, Vec<_>) = server
+        .written()
+        .into_iter()
+        .partition(|(place, sent)| is_the_authority(place, sent));
+    for (_, sent) in told {
+        shown.write_all(sent.to_string().as_bytes()).unwrap();
     }
-
     // What there is to be seen was seen, at the level that says most.
     for expected in [
         "took a step",
@@ -405,28 +374,20 @@ async fn a_key_is_shown_nowhere() {
         "issued a certificate",
         "TRACE",
         "cannot be used",
+        "IntermediateRefused",
         "countersign_ca",
     ] {
         assert!(shown.contains(expected), "{expected}");
     }
-    let mut keys: Vec<String> = server
-        .written()
-        .iter()
-        .filter(|(place, sent)| is_the_authority(place, sent))
-        .flat_map(|(_, secret)| keys_of(secret))
-        .collect();
-    keys.sort();
-    keys.dedup();
+    let keys: BTreeSet<String> = kept.iter().flat_map(|(_, secret)| keys_of(secret)).collect();
     assert!(keys.len() >= 5, "two roots' and three intermediates': {}", keys.len());
-    let text = shown.0.lock().unwrap();
-    for key in keys {
-        for trace in traces(&key) {
-            assert!(
-                !find(&text, &trace),
-                "a part of a key is shown: {}",
-                around(&text, &trace)
-            );
-        }
+    let text = shown.0.lock().unwrap().clone();
+    for trace in keys.iter().flat_map(|key| traces(key)) {
+        assert!(
+            !find(&text, &trace),
+            "a part of a key is shown: {}",
+            around(&text, &trace)
+        );
     }
 }
 

@@ -12,7 +12,7 @@
 #[path = "support/asked.rs"]
 mod asked;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use asked::{Asked, asked};
@@ -313,13 +313,13 @@ proptest! {
             .collect();
         let roots = [CertificateDer::from(vec![1])];
         let steps = secret::plan(&index, &seen, &roots, now());
-        let mut holders = BTreeMap::new();
+        let mut holders = BTreeSet::new();
         for step in &steps {
             let Step::Make(wanted, there) = step else { continue };
             let identity = &wanted.identity;
             let account = &identities[&(identity.namespace.clone(), identity.name.clone())];
             prop_assert_eq!(&wanted.secret.namespace, &identity.namespace);
-            prop_assert!(holders.insert((identity.namespace.clone(), account.clone()), ()).is_none(), "one holder of an account");
+            prop_assert!(holders.insert((identity.namespace.clone(), account.clone())), "one holder of an account");
             if let Some(there) = there {
                 prop_assert_eq!(&there.owner, &wanted.uid);
             } else {
