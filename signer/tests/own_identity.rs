@@ -27,7 +27,7 @@ use countersign_signer::identities::{Entry, Index};
 use countersign_signer::issue::{Current, IssueMetrics, Issuer, Path};
 use countersign_signer::key::PublicKey;
 use countersign_signer::pod_certificate::{self, Named, ObjectFact, PodFact, RequestKey};
-use countersign_signer::secret::{self, Step};
+use countersign_signer::secret::{self, Scope, Step};
 use jiff::{SignedDuration, Timestamp};
 use kube::core::DynamicObject;
 use proptest::prelude::*;
@@ -298,7 +298,9 @@ proptest! {
     fn by_secret(
         identities in prop::collection::btree_map(("shop|bank", "i1|i2|i3"), "api|admin", 1..6),
         seen in prop::collection::btree_map(("shop|bank", "i1-tls|i2-tls|other"), ("shop-i1|bank-i1|shop-i2|", any::<bool>()), 0..5),
+        scope in prop_oneof![Just("*"), Just("shop"), Just("bank,shop"), Just("")],
     ) {
+        let scope: Scope = scope.parse().unwrap();
         let mut index = Index::new("example.org".parse().unwrap());
         for ((namespace, name), account) in &identities {
             index.insert(object(namespace, name, account));
@@ -312,13 +314,14 @@ proptest! {
             })
             .collect();
         let roots = [CertificateDer::from(vec![1])];
-        let steps = secret::plan(&index, &seen, &roots, now());
+        let steps = secret::plan(&index, &scope, &seen, &roots, now());
         let mut holders = BTreeSet::new();
         for step in &steps {
             let Step::Make(wanted, there) = step else { continue };
             let identity = &wanted.identity;
             let account = &identities[&(identity.namespace.clone(), identity.name.clone())];
             prop_assert_eq!(&wanted.secret.namespace, &identity.namespace);
+            prop_assert!(scope.admits(&identity.namespace).is_ok());
             prop_assert!(holders.insert((identity.namespace.clone(), account.clone())), "one holder of an account");
             if let Some(there) = there {
                 prop_assert_eq!(&there.owner, &wanted.uid);

@@ -2,9 +2,11 @@
 
 use anyhow::{Result, bail};
 use countersign_identity::bundle::Root;
-use countersign_identity::svid::{self, Withdrawn};
+use countersign_identity::svid::{self, LeafRule, SvidError, Withdrawn};
 use countersign_identity::{Bundle, Bundles, Fingerprint};
 use countersign_runtime::clock;
+use countersign_signer::issue::Path;
+use countersign_signer::key::KeyType;
 use countersign_signer::pem;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
@@ -14,7 +16,7 @@ use rcgen::{
 use rstest::rstest;
 use rustls::pki_types::CertificateDer;
 
-use crate::issued::{DOMAIN, NAME, Signer, Svid, write_roots};
+use crate::issued::{DOMAIN, NAME, Profile, Signer, Svid, write_roots};
 use crate::programs::{peer, run};
 use crate::tls::handshake;
 
@@ -242,6 +244,23 @@ fn what_is_right_is_accepted_by_all() {
     shown.to_identity().unwrap();
     shown.to_rustls().unwrap();
     shown.to_go_spiffe().unwrap();
+}
+
+/// The standard wants both usages or none (X509-SVID, section 4.4). Peers that know TLS only go by the one there is.
+#[test]
+fn a_certificate_for_one_usage_is_no_svid_to_the_letter() {
+    let signer = Signer::new();
+    let verified = |profile| {
+        let svid = signer.issue("api", Path::PodCertificate, KeyType::EcdsaP256, profile);
+        let bundles = Bundles::new(signer.kept.bundle());
+        svid::verify(&svid.chain, &bundles, &Withdrawn::default(), signer.now).map(drop)
+    };
+    for profile in [Profile::Both, Profile::Names, Profile::NoUsage] {
+        verified(profile).unwrap();
+    }
+    for profile in [Profile::Server, Profile::Client] {
+        assert_eq!(verified(profile), Err(SvidError::Leaf(LeafRule::ExtendedKeyUsage)));
+    }
 }
 
 /// rustls knows nothing of SPIFFE, and go-spiffe of no revocation: what they cannot know is not asked of them.
