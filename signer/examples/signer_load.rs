@@ -50,8 +50,9 @@ const PER_NAMESPACE: usize = 100;
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let fleet = Fleet::new(arguments.workloads)?;
-    inside(arguments.number, &fleet)?;
-    fleet.renew_and_report()
+    // Memory first: what is freed is not given back.
+    fleet.renew_and_report()?;
+    inside(arguments.number, &fleet)
 }
 
 /// Workloads, and the signer that they have.

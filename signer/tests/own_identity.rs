@@ -113,71 +113,102 @@ struct Cluster {
 }
 
 fn fact() -> impl Strategy<Value = ObjectFact> {
-    ("u1|u2", prop::bool::weighted(0.1)).prop_map(|(uid, deleting)| ObjectFact { uid, deleting })
+    ("u1|u2", prop::bool::weighted(0.05)).prop_map(|(uid, deleting)| ObjectFact { uid, deleting })
 }
 
 fn pod() -> impl Strategy<Value = PodFact> {
-    (fact(), "api|admin", "n1|n2|", prop::bool::weighted(0.1)).prop_map(|(object, service_account, node, ended)| {
-        PodFact {
-            object,
-            service_account,
-            node,
-            ended,
-        }
+    let node = prop_oneof![10 => "n1|n2", 1 => Just(String::new())];
+    (fact(), "api|admin", node, prop::bool::weighted(0.05)).prop_map(|(object, service_account, node, ended)| PodFact {
+        object,
+        service_account,
+        node,
+        ended,
     })
 }
 
 fn cluster() -> impl Strategy<Value = Cluster> {
     (
-        prop::collection::btree_map(("shop|bank", "p1|p2"), pod(), 1..5),
-        prop::collection::btree_map(("shop|bank", "api|admin"), fact(), 2..5),
-        prop::collection::btree_map("n1|n2", fact(), 1..3),
+        prop::collection::btree_map(("shop|bank", "p1|p2"), pod(), 1..8),
+        prop::collection::btree_map(("shop|bank", "api|admin"), fact(), 3..12),
+        prop::collection::btree_map("n1|n2", fact(), 1..8),
     )
         .prop_map(|(pods, accounts, nodes)| Cluster { pods, accounts, nodes })
 }
 
-/// What a request claims. Half of the time it is true of one of the Pods, so that there are good requests too.
+/// What a request says that is not so.
+#[derive(Clone, Copy, Debug)]
+enum Lie {
+    None,
+    Namespace,
+    Pod,
+    PodUid,
+    NoPodUid,
+    Account,
+    AccountUid,
+    Node,
+    NodeUid,
+}
+
+/// What a request claims: what is so of one of the Pods, but for a lie.
 #[derive(Clone, Debug)]
 struct Claims {
-    truthful: bool,
-    chosen: prop::sample::Index,
     namespace: String,
     pod: (String, String),
     account: (String, String),
     node: (String, String),
 }
 
-fn claims() -> impl Strategy<Value = Claims> {
-    (
-        any::<bool>(),
-        any::<prop::sample::Index>(),
-        "shop|bank",
-        ("p1|p2", "u1|u2|"),
-        ("api|admin", "u1|u2|"),
-        ("n1|n2", "u1|u2|"),
-    )
-        .prop_map(|(truthful, chosen, namespace, pod, account, node)| Claims {
-            truthful,
-            chosen,
-            namespace,
-            pod,
-            account,
-            node,
-        })
+/// A cluster, what is claimed of it, and what is asked for with that.
+fn request() -> impl Strategy<Value = (Cluster, Claims, Asked)> {
+    let lie = prop_oneof![
+        8 => Just(Lie::None),
+        1 => Just(Lie::Namespace),
+        1 => Just(Lie::Pod),
+        2 => Just(Lie::PodUid),
+        1 => Just(Lie::NoPodUid),
+        2 => Just(Lie::Account),
+        2 => Just(Lie::AccountUid),
+        2 => Just(Lie::Node),
+        2 => Just(Lie::NodeUid),
+    ];
+    (cluster(), lie, any::<prop::sample::Index>()).prop_flat_map(|(cluster, lie, chosen)| {
+        let claims = Claims::of(&cluster, &chosen, lie);
+        let asked = asked(&claims.namespace, &claims.account.0);
+        (Just(cluster), Just(claims), asked)
+    })
 }
 
 impl Claims {
-    fn settle(mut self, cluster: &Cluster) -> Self {
-        if self.truthful {
-            let ((namespace, name), pod) = cluster.pods.iter().nth(self.chosen.index(cluster.pods.len())).unwrap();
-            let uid = |fact: Option<&ObjectFact>| fact.map(|fact| fact.uid.clone()).unwrap_or_default();
-            self.namespace.clone_from(namespace);
-            self.pod = (name.clone(), pod.object.uid.clone());
-            let account = cluster.accounts.get(&(namespace.clone(), pod.service_account.clone()));
-            self.account = (pod.service_account.clone(), uid(account));
-            self.node = (pod.node.clone(), uid(cluster.nodes.get(&pod.node)));
+    fn of(cluster: &Cluster, chosen: &prop::sample::Index, lie: Lie) -> Self {
+        let ((namespace, name), pod) = cluster.pods.iter().nth(chosen.index(cluster.pods.len())).unwrap();
+        let uid = |fact: Option<&ObjectFact>| fact.map(|fact| fact.uid.clone()).unwrap_or_default();
+        let account = cluster.accounts.get(&(namespace.clone(), pod.service_account.clone()));
+        let mut claims = Self {
+            namespace: namespace.clone(),
+            pod: (name.clone(), pod.object.uid.clone()),
+            account: (pod.service_account.clone(), uid(account)),
+            node: (pod.node.clone(), uid(cluster.nodes.get(&pod.node))),
+        };
+        let other = |text: &mut String, one: &str, two: &str| (if text == one { two } else { one }).clone_into(text);
+        match lie {
+            Lie::None => {}
+            Lie::Namespace => other(&mut claims.namespace, "shop", "bank"),
+            Lie::Pod => other(&mut claims.pod.0, "p1", "p2"),
+            Lie::PodUid => other(&mut claims.pod.1, "u1", "u2"),
+            Lie::NoPodUid => claims.pod.1.clear(),
+            Lie::AccountUid => other(&mut claims.account.1, "u1", "u2"),
+            Lie::NodeUid => other(&mut claims.node.1, "u1", "u2"),
+            // With the uid that is right for it.
+            Lie::Account => {
+                other(&mut claims.account.0, "api", "admin");
+                claims.account.1 = uid(claims.account_fact(cluster));
+            }
+            Lie::Node => {
+                other(&mut claims.node.0, "n1", "n2");
+                claims.node.1 = uid(cluster.nodes.get(&claims.node.0));
+            }
         }
-        self
+        claims
     }
 
     fn pod_fact<'a>(&self, cluster: &'a Cluster) -> Option<&'a PodFact> {
@@ -210,12 +241,11 @@ fn named((name, uid): &(String, String)) -> Named {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 768, ..ProptestConfig::default() })]
 
     /// A kubelet's request, or one that somebody wrote by hand: only the key of its PKCS#10 counts.
     #[test]
-    fn by_pod_certificate_request(cluster in cluster(), claims in claims(), asked in asked("shop", "api")) {
-        let claims = claims.settle(&cluster);
+    fn by_pod_certificate_request((cluster, claims, asked) in request()) {
         let request = pod_certificate::Request {
             name: "request".into(),
             namespace: claims.namespace.clone(),
@@ -248,15 +278,12 @@ proptest! {
     /// Whoever has a token: what is asked for must be exactly what the token's Pod is.
     #[test]
     fn by_certificate_signing_request(
-        cluster in cluster(),
-        claims in claims(),
+        (cluster, claims, asked) in request(),
         (person, bound) in (prop::bool::weighted(0.05), prop::bool::weighted(0.95)),
-        asked in prop_oneof![asked("shop", "api"), asked("bank", "admin"), asked("bank", "api")],
         usages in prop::collection::vec("digital signature|client auth|server auth|cert sign|any|key encipherment", 0..4),
         plain_usages in prop::bool::weighted(0.8),
-        hours in 1..9i64,
+        hours in prop_oneof![4 => 1..7i64, 1 => 7..9i64],
     ) {
-        let claims = claims.settle(&cluster);
         let username = if person { "ann".to_owned() } else { format!("system:serviceaccount:{}:{}", claims.namespace, claims.account.0) };
         let extra = |key: &str, value: &str| (format!("authentication.kubernetes.io/{key}"), vec![value.to_owned()]);
         let extra = if bound { [extra("pod-name", &claims.pod.0), extra("pod-uid", &claims.pod.1)].into() } else { BTreeMap::new() };

@@ -76,7 +76,7 @@ enum Greed {
 
 fn damage() -> impl Strategy<Value = Damage> {
     prop_oneof![
-        12 => Just(Damage::None),
+        20 => Just(Damage::None),
         1 => any::<prop::sample::Index>().prop_map(Damage::Cut),
         2 => (any::<prop::sample::Index>(), 0..8u8).prop_map(|(at, bit)| Damage::Flip(at, bit)),
         1 => any::<u8>().prop_map(Damage::Append),
@@ -86,7 +86,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 
 fn greed() -> impl Strategy<Value = Greed> {
     prop_oneof![
-        8 => Just(Greed::None),
+        16 => Just(Greed::None),
         1 => Just(Greed::Authority),
         1 => Just(Greed::SigningKey),
         1 => Just(Greed::CodeSigning),
@@ -97,14 +97,18 @@ fn greed() -> impl Strategy<Value = Greed> {
     ]
 }
 
-/// Requests, half of which name one account and no other.
-pub fn asked(namespace: &'static str, account: &'static str) -> impl Strategy<Value = Asked> {
+/// Requests, most of which name one account and no other.
+pub fn asked(namespace: &str, account: &str) -> impl Strategy<Value = Asked> + use<> {
+    let own = format!("{account}.{namespace}.svc");
     let uris = prop_oneof![
-        Just(vec![(namespace.to_owned(), account.to_owned())]),
-        prop::collection::vec(("shop|bank", "api|admin"), 0..3),
+        3 => Just(vec![(namespace.to_owned(), account.to_owned())]),
+        1 => prop::collection::vec(("shop|bank", "api|admin"), 0..3),
     ];
-    let names = prop::collection::vec("(api|admin)\\.(shop|bank)\\.svc", 0..2);
-    let key = prop_oneof![8 => Just(0u8), 1 => Just(1), 1 => Just(2), 1 => Just(3)];
+    let names = prop_oneof![
+        3 => prop::collection::vec(Just(own), 0..2),
+        1 => prop::collection::vec("(api|admin)\\.(shop|bank)\\.svc", 0..2),
+    ];
+    let key = prop_oneof![16 => Just(0u8), 1 => Just(1), 1 => Just(2), 1 => Just(3)];
     (uris, names, greed(), key, damage()).prop_map(|(uris, names, greed, key, damage)| {
         let uris = uris
             .into_iter()
