@@ -168,7 +168,7 @@ impl World {
             .advanced(&self.plan, &self.seen, self.brought.as_ref(), self.now)
             .unwrap();
         for step in &steps {
-            *self.steps.entry(step.name()).or_default() += 1;
+            *self.steps.entry(step).or_default() += 1;
         }
         self.kept = kept;
         self.stepped = !steps.is_empty();

@@ -172,14 +172,14 @@ fn request() -> impl Strategy<Value = (Cluster, Claims, Asked)> {
         2 => Just(Lie::NodeUid),
     ];
     (cluster(), lie, any::<prop::sample::Index>()).prop_flat_map(|(cluster, lie, chosen)| {
-        let claims = Claims::of(&cluster, &chosen, lie);
+        let claims = Claims::of(&cluster, chosen, lie);
         let asked = asked(&claims.namespace, &claims.account.0);
         (Just(cluster), Just(claims), asked)
     })
 }
 
 impl Claims {
-    fn of(cluster: &Cluster, chosen: &prop::sample::Index, lie: Lie) -> Self {
+    fn of(cluster: &Cluster, chosen: prop::sample::Index, lie: Lie) -> Self {
         let ((namespace, name), pod) = cluster.pods.iter().nth(chosen.index(cluster.pods.len())).unwrap();
         let uid = |fact: Option<&ObjectFact>| fact.map(|fact| fact.uid.clone()).unwrap_or_default();
         let account = cluster.accounts.get(&(namespace.clone(), pod.service_account.clone()));

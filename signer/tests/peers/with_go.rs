@@ -136,5 +136,5 @@ fn it_reads_the_bundle() {
     let path = folder.path().join("bundle.json");
     std::fs::write(&path, bundle.to_jwks()).unwrap();
     let said = run(peer("peers"), ["bundle", DOMAIN, path.to_str().unwrap()]).unwrap();
-    assert_eq!(said, "1 0 7 5m0s", "authorities, keys for JWT-SVIDs, sequence, hint");
+    assert_eq!(said, "1 1 7 5m0s", "authorities, keys for JWT-SVIDs, sequence, hint");
 }
