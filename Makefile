@@ -59,7 +59,8 @@ bench-scan: ## What finding credentials costs for each object: COUNTERSIGN_CORPU
 bench-webhook: ## The webhook on one processor, over TLS, at 1,000 requests a second
 	@$(STEP) "webhook under load" cargo run --locked --release -p countersign-webhook --example load
 
-bench-signer: ## Certificates a second on one processor, beside its signatures; through Istio's CA API too
+bench-signer: ## Certificates a second on one processor, beside its signatures; 10,000 workloads; through Istio's CA API too
+	@$(STEP) "signer from inside" cargo run --locked --release -p countersign-signer --example signer_load
 	@$(STEP) "signer under load" cargo run --locked --release -p countersign-signer --example istio_load
 
 fuzz: ## Each fuzz target for a minute, or for SECONDS=600
@@ -95,6 +96,7 @@ check-chart:
 	@$(STEP) "chart" scripts/check-chart
 
 check-unit:
+	@$(STEP) "programs that certificates are shown to" scripts/peers
 	@$(STEP) "unit and golden tests" cargo test --locked --workspace
 
 test-tools:

@@ -122,7 +122,8 @@ pub struct CertificateProfile {
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub dns_names: Vec<String>,
-    /// What the certificate may be used for (RFC 5280 section 4.2.1.12).
+    /// What the certificate may be used for (RFC 5280 section 4.2.1.12). With one usage alone it is no X.509-SVID by the
+    /// letter of the standard (section 4.4), and peers that hold to it refuse it.
     #[serde(default = "default_usages")]
     #[schemars(length(min = 1, max = 2))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -27,7 +27,8 @@ pub static CHAIN: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
     [leaf, intermediate_certificate, root_certificate].map(|certificate| certificate.der().to_vec())
 });
 
-fn key(seed: u8) -> KeyPair {
+/// A key that is the same in each run.
+pub fn key(seed: u8) -> KeyPair {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("a seed");
     KeyPair::try_from(pair.to_pkcs8v1().expect("PKCS#8").as_ref()).expect("a key")
 }

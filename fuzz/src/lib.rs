@@ -1,6 +1,7 @@
-//! What fuzz targets share: one scanner, and what must hold of each of its answers; and a chain of certificates.
+//! What fuzz targets share: one scanner, and what must hold of each of its answers; a chain of certificates; and a workload.
 
 pub mod chain;
+pub mod workload;
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
-//! How fast certificates are issued on one processor, beside how fast that processor signs at all; then through Istio's CA
-//! API, over TLS, with an API server that answers at once. `make bench-signer`.
+//! How fast certificates are issued through Istio's CA API on one processor, over TLS, with an API server that answers at once,
+//! beside how fast that processor signs at all. `make bench-signer`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -19,18 +19,14 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use clap::Parser;
 use countersign_runtime::clock;
-use countersign_signer::grant::{Grant, Usages};
-use countersign_signer::issue::{Current, IssueMetrics, Issuer, Path};
 use countersign_signer::istio::Settings;
-use countersign_signer::key::PublicKey;
-use jiff::SignedDuration;
-use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
-use support::{Ca, Signer, Unread, World, connect, csr, message};
+use rcgen::CertificateParams;
+use support::{Signer, Unread, World, connect, csr, message};
 use tokio::time::Instant;
 
 #[derive(Parser)]
 struct Arguments {
-    /// How many signatures, certificates and requests are made.
+    /// How many signatures and requests are made.
     #[arg(long, default_value_t = 30_000)]
     number: u32,
     /// How many requests are under way at a time.
@@ -40,34 +36,11 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    // Signatures and certificates in turns, so that what else the machine does meets both.
-    let (mut raw, mut issued) = (Vec::new(), Vec::new());
-    let certify = issuing()?;
     let bare = signing()?;
-    for _ in 0..10 {
-        raw.push(rate(arguments.number / 10, &bare));
-        issued.push(rate(arguments.number / 10, &certify));
-    }
-    let logged: Vec<f64> = tracing::subscriber::with_default(subscriber(), || {
-        (0..10).map(|_| rate(arguments.number / 10, &certify)).collect()
-    });
-    let (raw, issued, logged) = (median(raw), median(issued), median(logged));
+    let raw = median((0..10).map(|_| rate(arguments.number / 10, &bare)).collect());
     println!("signatures (ECDSA P-256, aws-lc-rs): {raw:.0} a second on one processor");
-    println!(
-        "certificates signed and recorded: {issued:.0} a second on one processor, {:.0} % of that",
-        100.0 * issued / raw
-    );
-    println!(
-        "with a line of JSON each in the log: {logged:.0} a second, {:.0} %",
-        100.0 * logged / raw
-    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(through_the_api(&arguments, raw))
-}
-
-/// The log as it is in a cluster, but for where it goes.
-fn subscriber() -> impl tracing::Subscriber + Send + Sync {
-    tracing_subscriber::fmt().json().with_writer(std::io::sink).finish()
 }
 
 /// How often something is done in a second.
@@ -91,31 +64,6 @@ fn signing() -> Result<impl Fn()> {
     let message = [7; 400];
     Ok(move || {
         std::hint::black_box(key.sign(&random, &message)).unwrap();
-    })
-}
-
-fn issuing() -> Result<impl Fn()> {
-    let current = Current::default();
-    current.set(Some(Ca::new()?.authority));
-    let issuer = Issuer::new(current, Arc::new(IssueMetrics::default()), Arc::new(Unread));
-    let key = PublicKey::from_info(&KeyPair::generate()?.subject_public_key_info())?;
-    let grant = Grant {
-        namespace: "shop".to_owned(),
-        service_account: "web".to_owned(),
-        service_identity: None,
-        spiffe_id: "spiffe://cluster.local/ns/shop/sa/web".parse()?,
-        key_type: None,
-        dns_names: Vec::new(),
-        usages: Usages {
-            server: true,
-            client: true,
-        },
-        lifetime: SignedDuration::from_hours(24),
-        renew_after_percent: 50,
-    };
-    Ok(move || {
-        let certificate = issuer.issue(Path::IstioCa, "Pod shop/web-1", &grant, &key, clock::precise());
-        std::hint::black_box(certificate).unwrap();
     })
 }
 

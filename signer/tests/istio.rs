@@ -8,6 +8,8 @@
     reason = "test code: a panic is how a test fails; each user of the support takes its part"
 )]
 
+#[path = "support/asked.rs"]
+mod asked;
 mod support;
 
 use std::collections::BTreeSet;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use countersign_runtime::clock;
 use countersign_signer::istio::{Profile, Settings};
-use countersign_signer::key::KeyType;
+use countersign_signer::key::{KeyType, PublicKey};
 use jiff::SignedDuration;
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 use proptest::prelude::*;
@@ -511,6 +513,7 @@ proptest! {
         as_proxy in any::<bool>(),
         (right_audience, bound) in (prop::bool::weighted(0.9), prop::bool::weighted(0.9)),
         wanted in prop::option::weighted(0.7, (0..2u8, 0..3u8, prop::bool::weighted(0.8))),
+        asked in asked::asked("shop", "admin"),
     ) {
         let namespaces = ["istio-system", "shop"];
         let accounts = ["ztunnel", "web", "admin"];
@@ -546,7 +549,7 @@ proptest! {
                 format!("spiffe://{domain}/ns/{}/sa/{}", namespaces[usize::from(namespace)], accounts[usize::from(account)])
             });
             let mut client = connect(signer.address, &signer.ca.root).await.unwrap();
-            let csr = csr(&plain()).unwrap().0;
+            let csr = String::from_utf8(asked.pem()).unwrap();
             let given = ask(&mut client, &token, &csr, DAY, id.as_deref()).await;
 
             let own = there.iter().find(|pod| (pod.0, pod.1, &pod.2, &pod.3) == (caller.0, caller.1, &caller.2, &caller.3) && pod.5);
@@ -561,8 +564,15 @@ proptest! {
                     there.iter().find(here).filter(|_| trusted).map(|_| id.clone())
                 }
             });
+            if let Ok(given) = &given {
+                let (_, leaf) = X509Certificate::from_der(&given.chain[0]).unwrap();
+                assert_eq!((given.others, given.ca, leaf.extensions().len()), (0, false, 6), "of the request only the key");
+                assert_eq!(leaf.public_key().raw, asked.key);
+            }
+            // Here any kind of key will do that is not too weak.
+            let readable = PublicKey::from_request(&asked.der).is_ok();
             let uris = given.ok().map(|given| given.uris);
-            assert_eq!(uris, expected.map(|id| vec![id]));
+            assert_eq!(uris, expected.filter(|_| readable).map(|id| vec![id]));
         });
     }
 }

@@ -108,6 +108,7 @@ impl Brought {
                     .unwrap_or_default(),
                 ends,
             },
+            begins: authority.begins().max(root.not_before()),
             under: root.fingerprint().to_string(),
             roots: roots.iter().map(made).collect(),
         };

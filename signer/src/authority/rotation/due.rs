@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::plan::{Plan, Source, after};
 use super::state::{Origin, Root, State};
 use super::{Offer, Seen, Step};
+use crate::authority::SKEW;
 
 /// How many roots the bundles hold at most. Whoever asks for more, by the annotation, waits until old ones are withdrawn.
 pub(crate) const MOST_ROOTS: usize = 16;
@@ -107,6 +108,12 @@ fn made(state: &State, plan: &Plan, seen: &Seen, now: Timestamp) -> Option<Step>
     wanted.then(|| Step::MakeIntermediate(root.sha256.clone()))
 }
 
+/// When what is brought may take over: consumers have its root, and it is valid for those too whose clocks are behind. Whoever
+/// brings one has often made it a moment ago.
+fn adopted_at(offer: &Offer, root: &Root, plan: &Plan) -> Option<Timestamp> {
+    loaded_at(root, plan).map(|loaded| loaded.max(after(offer.begins, SKEW)))
+}
+
 fn brought(state: &State, plan: &Plan, offer: &Offer, now: Timestamp) -> Option<Step> {
     let is_new = |sha256: &str| state.root(sha256).is_none_or(|root| root.state == RootState::Retiring);
     if let Some(new) = offer.roots.iter().find(|root| is_new(&root.sha256)) {
@@ -117,7 +124,7 @@ fn brought(state: &State, plan: &Plan, offer: &Offer, now: Timestamp) -> Option<
         return None;
     }
     let root = state.root(&offer.under)?;
-    let may = !state.is_alive(now) || loaded_at(root, plan).is_some_and(|at| now >= at);
+    let may = !state.is_alive(now) || adopted_at(offer, root, plan).is_some_and(|at| now >= at);
     may.then(|| Step::Adopt(offer.clone()))
 }
 
@@ -145,9 +152,11 @@ pub fn next(state: &State, plan: &Plan, seen: &Seen, now: Timestamp) -> Option<N
     match plan.source {
         Source::Made => times.extend(made_times(state, plan)),
         Source::Brought => {
-            let root = seen.offer.as_ref().and_then(|offer| state.root(&offer.under));
-            let loaded = root.and_then(|root| loaded_at(root, plan));
-            times.extend(loaded.map(|at| (at, "sign with the intermediate that is brought")));
+            let adopted = seen.offer.as_ref().and_then(|offer| {
+                let root = state.root(&offer.under)?;
+                adopted_at(offer, root, plan)
+            });
+            times.extend(adopted.map(|at| (at, "sign with the intermediate that is brought")));
             let ends = state.signing.as_ref().map(|signing| signing.ends);
             times.extend(ends.map(|at| (at, "stop signing, unless another intermediate is brought")));
         }

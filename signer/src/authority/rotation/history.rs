@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::authority::SKEW;
 
 /// Makes names, each once.
 #[derive(Debug, Default)]
@@ -212,6 +213,7 @@ impl History {
         self.plan.source = Source::Brought;
         self.seen.offer = Some(Offer {
             intermediate: self.maker.next("brought", ends),
+            begins: before(self.now, SKEW),
             under: root.sha256.clone(),
             roots: vec![root],
         });

@@ -42,6 +42,8 @@ pub struct Made {
 pub struct Offer {
     /// The intermediate.
     pub intermediate: Made,
+    /// From when it, and all that is above it, is valid.
+    pub begins: Timestamp,
     /// The root that it is under: one of `roots`.
     pub under: String,
     /// The roots that are to be trusted.

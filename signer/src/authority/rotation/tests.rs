@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use super::history::Counter;
 use super::*;
+use crate::authority::SKEW;
 
 fn hours(hours: i64) -> SignedDuration {
     SignedDuration::from_hours(hours)
@@ -62,6 +63,7 @@ impl World {
         self.plan.source = Source::Brought;
         self.seen.offer = Some(Offer {
             intermediate: made(intermediate),
+            begins: before(self.now, SKEW),
             under: under.to_owned(),
             roots: roots.iter().map(|root| made(root)).collect(),
         });
@@ -195,6 +197,26 @@ fn what_is_brought_at_the_start_signs_at_once() {
     world.bring("i1", "r1", &["r1", "r2"]);
     assert_eq!(world.go(0), ["take-root", "take-root", "adopt-intermediate"]);
     assert_eq!(world.go(0), [""; 0]);
+}
+
+#[test]
+fn what_was_made_just_now_waits_for_clocks_that_are_behind() {
+    let mut world = World::begin();
+    world.state = State::default();
+    world.bring("i1", "r1", &["r1"]);
+    world.seen.offer.as_mut().unwrap().begins = world.now;
+    assert_eq!(
+        world.go(0),
+        ["take-root", "adopt-intermediate"],
+        "there is nothing else"
+    );
+    world.bring("i2", "r1", &["r1"]);
+    world.seen.offer.as_mut().unwrap().begins = world.now;
+    assert_eq!(world.go(0), [""; 0]);
+    let next = next(&world.state, &world.plan, &world.seen, world.now).unwrap();
+    assert_eq!(next.at, after(world.now, SKEW));
+    world.now = next.at;
+    assert_eq!(world.go(0), ["adopt-intermediate"]);
 }
 
 #[test]
