@@ -8,12 +8,16 @@
     reason = "test code: a panic is how a test fails; each user of the support takes its part"
 )]
 
+#[path = "peers/programs.rs"]
+mod programs;
 #[path = "agent/rig.rs"]
 mod rig;
 mod support;
 
 #[path = "agent/envoy.rs"]
 mod envoy;
+#[path = "agent/real_envoy.rs"]
+mod real_envoy;
 #[path = "agent/signer.rs"]
 mod signer;
 
