@@ -24,6 +24,8 @@ enum Other {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     process::install_crypto_provider()?;
+    // Both hold private keys in memory.
+    process::forbid_core_dumps()?;
     let command = Command::parse();
     telemetry::start(match &command.other {
         Some(Other::Agent(flags)) => flags.log_format,
