@@ -15,5 +15,6 @@ mod process;
 mod brought;
 mod bundles;
 mod federation;
+mod issuing;
 mod killed;
 mod unreadable;

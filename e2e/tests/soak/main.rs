@@ -77,6 +77,13 @@ async fn kill_one(testbed: &Testbed) {
     testbed.kubectl(&[&namespace[..], &kill].concat()).await.unwrap();
 }
 
+/// The serial number of the newest certificate of an identity of the example, as its status tells it.
+async fn mounted_serial(testbed: &Testbed, name: &str) -> String {
+    let path = "jsonpath={.status.certificate.serialNumber}";
+    let get = ["--namespace", "ledger", "get", "serviceidentity", name, "-o", path];
+    testbed.kubectl(&get).await.unwrap()
+}
+
 async fn phase(testbed: &Testbed) -> String {
     let path = "jsonpath={.status.phase} {.status.roots[*].state}";
     let get = ["get", "certificateauthority", "countersign", "-o", path];
@@ -118,6 +125,24 @@ async fn no_request_fails_while_everything_is_replaced() {
         .await
         .unwrap();
     testbed.kubectl(&["apply", "-f", EXAMPLE]).await.unwrap();
+    // A kubelet renews ten minutes after a certificate's begin at the soonest.
+    let soon = r#"{"spec": {"certificate": {"renewAfterPercent": 17}}}"#;
+    for name in ["ledger", "auditor"] {
+        let patch = [
+            "--namespace",
+            "ledger",
+            "patch",
+            "serviceidentity",
+            name,
+            "--type=merge",
+            "-p",
+            soon,
+        ];
+        testbed.kubectl(&patch).await.unwrap();
+    }
+    // What was asked for before that is asked for anew.
+    let again = ["--namespace", "ledger", "rollout", "restart", "deployment"];
+    testbed.kubectl(&again).await.unwrap();
     for name in ["deployment/ledger", "deployment/auditor"] {
         let rollout = ["--namespace", "ledger", "rollout", "status", name, "--timeout=90s"];
         testbed.kubectl(&rollout).await.unwrap();
@@ -151,6 +176,12 @@ async fn no_request_fails_while_everything_is_replaced() {
         for (name, workload) in [("api", &api), ("caller", &caller)] {
             let shown = ProxyCertificate::of(&namespace, &workload.pod).await.unwrap();
             serials.entry(name).or_default().insert(shown.serial);
+        }
+        for name in ["ledger", "auditor"] {
+            serials
+                .entry(name)
+                .or_default()
+                .insert(mounted_serial(&testbed, name).await);
         }
         let phase = phase(&testbed).await;
         println!("after {:?}: {phase}", begin.elapsed());
