@@ -63,14 +63,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes the own roots until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
-        let (_to, none) = watch::channel(None);
-        self.run_with(none, stop).await;
-    }
-
     /// Publishes the own roots until `stop`, and beside them the bundles of foreign trust domains, once they are known.
-    pub async fn run_with(mut self, mut foreign: watch::Receiver<Option<Foreign>>, stop: CancellationToken) {
+    pub async fn run(mut self, mut foreign: watch::Receiver<Option<Foreign>>, stop: CancellationToken) {
         let mut places = Places::default();
         let mut listed = Listed {
             own_namespace: self.own_namespace.clone(),

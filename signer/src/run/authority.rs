@@ -65,7 +65,7 @@ fn publish(
         publication,
         metrics: parts.authority_metrics.clone(),
     };
-    let publishing = publisher.run_with(foreign, parts.stop.clone());
+    let publishing = publisher.run(foreign, parts.stop.clone());
     spawn(working, "the publisher of the roots", publishing);
     let inputs = Inputs {
         object,
