@@ -47,13 +47,13 @@ impl Kept {
 
     fn check_jwt_keys(&self) {
         let keys = self.state["jwtKeys"].as_array().unwrap();
-        let active = keys.iter().filter(|key| key["stage"]["Active"].is_object());
+        let active = keys.iter().filter(|key| key["stage"]["active"].is_object());
         assert_eq!(active.count(), 1, "{:?}", self.state);
         let text = std::str::from_utf8(&self.entries["jwt-keys.json"].0).unwrap();
         for key in keys {
             let id = key["id"].as_str().unwrap();
             assert!(text.contains(&format!("\"kid\":\"{id}\"")), "{text}");
-            if key["stage"]["Retiring"].is_null() {
+            if key["stage"]["retiring"].is_null() {
                 self.key(&format!("jwt-{id}.key"));
             }
         }
