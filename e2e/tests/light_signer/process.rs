@@ -83,12 +83,13 @@ impl Signer {
     /// Tells it to end, and waits until it has.
     pub async fn stop(mut self) {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
-        wait_for("the signer to stop", Duration::from_secs(10), || {
+        let ended = wait_for("the signer to stop", Duration::from_secs(10), || {
             let ended = self.child.try_wait().unwrap();
             async move { ended.context("it still runs") }
         })
         .await
         .unwrap();
+        assert!(ended.success(), "it ended with {ended}");
     }
 }
 

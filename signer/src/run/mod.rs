@@ -103,6 +103,8 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     let election = tokio::spawn(elector.run(resign.clone()));
 
     let result = tokio::select! {
+        // At the end all of them end: that is no fault of theirs.
+        biased;
         () = stop.cancelled() => Ok(()),
         served = &mut endpoint => Err(match served {
             Ok(Err(error)) => error.into(),
