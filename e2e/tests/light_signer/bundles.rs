@@ -63,6 +63,10 @@ async fn roots_are_where_they_are_asked_for_and_stay_so() {
     let data = published(&cluster, asking.name(), 1).await;
     let read = Bundle::from_jwks("cluster.local".parse().unwrap(), &data["bundle.json"]).unwrap();
     assert_eq!(read.bundle.to_pem(), data["ca.crt"]);
+    assert_eq!(data["root-cert.pem"], data["ca.crt"], "Istio's proxies look there");
+    // The agents of the nodes are in the signer's own namespace, which has no label.
+    let own = published(&cluster, chart::NAMESPACE, 1).await;
+    assert_eq!(own["ca.crt"], data["ca.crt"]);
     let there = bundle(&cluster, 1).await;
     assert_eq!(there["spec"]["signerName"], "countersign.dev/spiffe");
     assert_eq!(

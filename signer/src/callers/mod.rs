@@ -1,4 +1,4 @@
-//! Who calls over gRPC: a Pod, by the token of its service account.
+//! Who calls over gRPC: a Pod, by the token of its service account; and what such a service bears.
 //!
 //! ```text
 //!  request → token   has it the form of one?
@@ -7,6 +7,7 @@
 //! ```
 
 pub mod account;
+pub mod bounds;
 pub mod caller;
 pub mod cluster;
 pub mod kubernetes;

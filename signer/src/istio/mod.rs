@@ -21,7 +21,7 @@ pub mod subject;
 mod service;
 
 pub use profiles::{Profile, Profiles};
-pub use service::{LIMITS, LONGEST_MESSAGE, Parts, Roots, Service, router};
+pub use service::{LIMITS, Parts, Roots, Service, router};
 pub use settings::Settings;
 
 pub use crate::callers::{Account, Token, caller, cluster, kubernetes};

@@ -4,15 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request as HttpRequest, State};
-use axum::middleware::{self, Next};
-use axum::response::Response as HttpResponse;
 use countersign_identity::Bundle;
 use countersign_runtime::clock;
 use countersign_runtime::https::{Limits, Peer};
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use tracing::warn;
@@ -26,15 +22,9 @@ use super::request::{self, Asked};
 use super::settings::Settings;
 use super::subject;
 use crate::bundle;
+use crate::callers::bounds::{LONGEST_MESSAGE, bounded};
 use crate::callers::{Account, Caller, Callers, Cluster, PodView};
 use crate::issue::{Issuer, Path};
-
-/// The longest message that is read, in bytes.
-pub const LONGEST_MESSAGE: usize = 128 << 10;
-/// How long a request may take, from its head to its answer.
-const REQUEST_LIMIT: Duration = Duration::from_secs(15);
-/// How many requests are under way at a time. Further ones wait.
-const UNDER_WAY: usize = 1024;
 
 /// Each proxy of a mesh keeps a connection, and asks for little. What has not asked for ten minutes can connect again.
 pub const LIMITS: Limits = Limits {
@@ -89,23 +79,7 @@ impl<C> Clone for Service<C> {
 /// Serves it, within limits of size, number and time.
 pub fn router<C: Cluster>(service: Service<C>) -> Router {
     let server = IstioCertificateServiceServer::new(service).max_decoding_message_size(LONGEST_MESSAGE);
-    let places = Arc::new(Semaphore::new(UNDER_WAY));
-    Routes::new(server)
-        .prepare()
-        .into_axum_router()
-        .layer(middleware::from_fn_with_state(places, bounded))
-}
-
-/// A place and a time for each request, its body included.
-async fn bounded(State(places): State<Arc<Semaphore>>, request: HttpRequest, next: Next) -> HttpResponse {
-    let answered = timeout(REQUEST_LIMIT, async {
-        let _place = places.acquire().await;
-        next.run(request).await
-    });
-    match answered.await {
-        Ok(response) => response,
-        Err(_) => Status::deadline_exceeded("the request took too long: try again").into_http(),
-    }
+    bounded(Routes::new(server).prepare().into_axum_router())
 }
 
 #[tonic::async_trait]

@@ -16,7 +16,7 @@ mod messages;
 mod service;
 
 pub use refusal::Refusal;
-pub use service::{AUDIENCE, LONGEST_MESSAGE, Parts, Service, router};
+pub use service::{AUDIENCE, Parts, Service, router};
 pub use tokens::{Token, TokenError, Tokens};
 
 /// The messages, the service and its client, as made from `proto/node_agent.proto`.

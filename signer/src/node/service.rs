@@ -2,18 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request as HttpRequest, State};
-use axum::middleware::{self, Next};
-use axum::response::Response as HttpResponse;
 use countersign_identity::Bundles;
 use countersign_runtime::clock;
 use countersign_runtime::https::Peer;
 use futures::stream::BoxStream;
-use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
@@ -26,6 +21,7 @@ use super::proto::{
     Workload,
 };
 use super::{Refusal, Tokens, bundles, check, messages};
+use crate::callers::bounds::{LONGEST_MESSAGE, bounded};
 use crate::callers::{Account, Caller, Callers, Cluster};
 use crate::grant::Grant;
 use crate::identities::Identities;
@@ -34,13 +30,6 @@ use crate::key::PublicKey;
 
 /// The audience of the agents' tokens.
 pub const AUDIENCE: &str = "countersign-signer";
-/// The longest message that is read, in bytes.
-pub const LONGEST_MESSAGE: usize = 128 << 10;
-/// How long a request may take, from its head to the head of its answer.
-const REQUEST_LIMIT: Duration = Duration::from_secs(15);
-/// How many requests are under way at a time. Further ones wait.
-const UNDER_WAY: usize = 1024;
-
 /// What the service is made of.
 pub struct Parts<C> {
     /// The service account that the agents run as.
@@ -82,24 +71,7 @@ impl<C> Clone for Service<C> {
 /// nothing to paths that are not its own.
 pub fn router<C: Cluster>(service: Service<C>) -> Router {
     let server = NodeAgentServer::new(service).max_decoding_message_size(LONGEST_MESSAGE);
-    let places = Arc::new(Semaphore::new(UNDER_WAY));
-    Routes::new(server)
-        .prepare()
-        .into_axum_router()
-        .reset_fallback()
-        .layer(middleware::from_fn_with_state(places, bounded))
-}
-
-/// A place and a time for each request until its answer begins.
-async fn bounded(State(places): State<Arc<Semaphore>>, request: HttpRequest, next: Next) -> HttpResponse {
-    let answered = timeout(REQUEST_LIMIT, async {
-        let _place = places.acquire().await;
-        next.run(request).await
-    });
-    match answered.await {
-        Ok(response) => response,
-        Err(_) => Status::deadline_exceeded("the request took too long: try again").into_http(),
-    }
+    bounded(Routes::new(server).prepare().into_axum_router().reset_fallback())
 }
 
 /// Who asks for whom, as far as that is known: for the log and the records.
