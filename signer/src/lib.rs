@@ -21,6 +21,7 @@ pub mod books;
 pub mod bundle;
 pub mod callers;
 pub mod csr;
+mod discovery;
 pub mod endpoint;
 pub mod federation;
 mod flags;

@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
+use kube::core::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
@@ -25,11 +25,11 @@ use super::places::{Bundles, Change, Places};
 use super::{Namespaces, Publication};
 use crate::authority::store::FIELD_MANAGER;
 use crate::authority::{AuthorityMetrics, Failure};
+use crate::discovery;
 use crate::federation::Foreign;
 
 /// Who writes foreign bundles, in the eyes of the API server.
 const FEDERATION_MANAGER: &str = "countersign.dev/signer-federation";
-const GROUP: &str = "certificates.k8s.io";
 /// How often an API server is asked whether it has `ClusterTrustBundles` by now.
 const PERIOD: Duration = Duration::from_mins(1);
 /// How long to wait after something could not be written.
@@ -321,26 +321,11 @@ fn asks(namespace: &PartialObjectMeta<Namespace>) -> bool {
     namespace.metadata.deletion_timestamp.is_none()
 }
 
-/// The kind in the newest version that the API server has, or that it has none. None at all if it does not answer.
+/// The kind in the newest version that the API server has, or that it has none. None at all if it does not say.
 pub(crate) async fn served(client: &Client) -> Option<Option<ApiResource>> {
-    for version in ["v1", "v1beta1"] {
-        let version_name = format!("{GROUP}/{version}");
-        match timeout(CALL_LIMIT, client.list_api_group_resources(&version_name)).await {
-            Ok(Ok(listed)) => {
-                if listed
-                    .resources
-                    .iter()
-                    .any(|resource| resource.name == "clustertrustbundles")
-                {
-                    let kind = GroupVersionKind::gvk(GROUP, version, "ClusterTrustBundle");
-                    return Some(Some(ApiResource::from_gvk_with_plural(&kind, "clustertrustbundles")));
-                }
-            }
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => {}
-            Ok(Err(_)) | Err(_) => return None,
-        }
-    }
-    Some(None)
+    discovery::newest(client, "ClusterTrustBundle", "clustertrustbundles")
+        .await
+        .ok()
 }
 
 /// Makes a call to the API server, and gives it up after a while.

@@ -15,7 +15,7 @@ use countersign_runtime::clock;
 use countersign_runtime::lease::Leadership;
 use jiff::Timestamp;
 use kube::api::PostParams;
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::{ApiResource, DynamicObject};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use serde_json::Value;
@@ -27,6 +27,7 @@ pub use facts::{Facts, ObjectFact, PodFact};
 pub use request::{Named, Request, RequestKey};
 
 use crate::authority::SignError;
+use crate::discovery;
 use crate::identities::Identities;
 use crate::issue::{IssueError, Issuer, Path};
 use crate::refusal::Reason;
@@ -35,12 +36,13 @@ use crate::requests::{self, Answer, Answerer};
 /// The name by which Pods ask for this signer.
 pub const SIGNER_NAME: &str = "countersign.dev/spiffe";
 
-const GROUP: &str = "certificates.k8s.io";
 const FIELD_MANAGER: &str = "countersign.dev/signer";
 /// How long a request waits for an identity that may be on its way, in seconds.
 const PATIENCE: i64 = 10;
 /// How often a cluster that does not serve the kind is asked whether it does now.
 const ABSENCE: Duration = Duration::from_secs(30);
+/// How soon an API server that did not say is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Answers the requests of kubelets until `stop`, while this replica leads.
 pub async fn run(
@@ -66,38 +68,28 @@ pub async fn run(
     requests::serve(api, config, answerer, leadership, stop).await;
 }
 
-/// The kind in the newest version that the API server has. None if the time is over.
+/// The kind, once the API server has it. None if the time is over.
 async fn served(client: &Client, stop: &CancellationToken) -> Option<ApiResource> {
     let mut told = false;
     loop {
-        for version in ["v1", "v1beta1"] {
-            let listed = client.list_api_group_resources(&format!("{GROUP}/{version}")).await;
-            let has = |listed: &k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList| {
-                listed
-                    .resources
-                    .iter()
-                    .any(|resource| resource.name == "podcertificaterequests")
-            };
-            match listed {
-                Ok(listed) if has(&listed) => {
-                    let kind = GroupVersionKind::gvk(GROUP, version, "PodCertificateRequest");
-                    return Some(ApiResource::from_gvk_with_plural(&kind, "podcertificaterequests"));
+        let wait = match discovery::newest(client, "PodCertificateRequest", "podcertificaterequests").await {
+            Ok(Some(resource)) => return Some(resource),
+            Ok(None) => {
+                if !told {
+                    info!(
+                        "the API server does not serve PodCertificateRequests: Pods get no certificates from their kubelets"
+                    );
+                    told = true;
                 }
-                Ok(_) => {}
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                // An older version must not be chosen because the newer one could not be asked for.
-                Err(error) => {
-                    warn!(%error, "the API server does not say whether it serves PodCertificateRequests");
-                    break;
-                }
+                ABSENCE
             }
-        }
-        if !told {
-            info!("the API server does not serve PodCertificateRequests: Pods get no certificates from their kubelets");
-            told = true;
-        }
+            Err(error) => {
+                warn!(%error, "the API server does not say whether it serves PodCertificateRequests");
+                AGAIN
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(ABSENCE) => {}
+            () = tokio::time::sleep(wait) => {}
             () = stop.cancelled() => return None,
         }
     }
