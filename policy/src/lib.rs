@@ -16,6 +16,7 @@ pub mod parse;
 pub mod report;
 pub mod resolve;
 pub mod tier;
+pub mod tokens;
 pub mod world;
 
 pub use evaluate::{Evaluation, evaluate, resolve_policy};

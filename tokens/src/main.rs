@@ -1,0 +1,3 @@
+//! `countersign-tokens`: short tokens for machines, partners and users.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What must be remembered: what was used once, refresh tokens, handles and revocations.
