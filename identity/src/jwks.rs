@@ -81,7 +81,7 @@ impl KeySet {
         let mut keys = Vec::new();
         let mut passed_over = Vec::new();
         for (at, jwk) in document.keys.iter().enumerate() {
-            match read_for_signatures(jwk) {
+            match VerificationKey::read_for_signatures(jwk) {
                 Ok(key) => keys.push(key),
                 Err(why) => passed_over.push(format!("key {at} {why}")),
             }
@@ -123,14 +123,22 @@ pub(crate) fn member<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a 
     jwk.get(name).and_then(Value::as_str)
 }
 
-fn read_for_signatures(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
-    if member(jwk, "use").is_some_and(|usage| usage != "sig") {
-        return Err("is not for signatures (`use`)");
-    }
-    VerificationKey::read(jwk)
-}
-
 impl VerificationKey {
+    /// Reads a public key that is for signatures.
+    pub(crate) fn read_for_signatures(jwk: &Map<String, Value>) -> Result<Self, &'static str> {
+        if jwk.get("use").is_some_and(|usage| usage != "sig") {
+            return Err("is not for signatures (`use`)");
+        }
+        if jwk.get("key_ops").is_some_and(|operations| {
+            !operations
+                .as_array()
+                .is_some_and(|names| names.contains(&"verify".into()))
+        }) {
+            return Err("is not for verifying (`key_ops`)");
+        }
+        Self::read(jwk)
+    }
+
     /// Reads a public key, whatever its `use`.
     pub(crate) fn read(jwk: &Map<String, Value>) -> Result<Self, &'static str> {
         let (members, mut algorithms): (&[&str], Vec<Algorithm>) = match (member(jwk, "kty"), member(jwk, "crv")) {

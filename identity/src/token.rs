@@ -150,7 +150,7 @@ pub(crate) fn check_times(claims: &Map<String, Value>, now: i64) -> Result<i64, 
 }
 
 /// A `NumericDate` (RFC 7519 section 2), cut to whole seconds.
-fn seconds(value: &Value) -> Option<i64> {
+pub(crate) fn seconds(value: &Value) -> Option<i64> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a float beyond the range saturates, and is then refused"
