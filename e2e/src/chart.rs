@@ -25,7 +25,9 @@ pub async fn install_kinds(testbed: &Testbed) -> Result<()> {
         "credentialwaivers",
         "federatedtrustdomains",
         "serviceidentities",
+        "tokenclients",
         "tokenissuers",
+        "tokenrevocations",
     ] {
         testbed.apply(&template(&format!("crd-{plural}.yaml"))?).await?;
     }

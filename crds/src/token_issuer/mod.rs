@@ -1,9 +1,18 @@
 //! `TokenIssuer`: a source of tokens that the cluster trusts.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+mod managed;
+mod status;
+
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use managed::{ManagedAudience, ManagedIssuer, Refresh, Signing, SigningAlgorithm, TokenFormat, Upstream};
+pub use status::{KeyState, SigningKeyStatus, TokenIssuerStatus};
+
+/// An annotation of a `TokenIssuer` with `managed`. A value that changes asks for a new signing key now, and takes the
+/// old ones out of use at once: tokens that they signed count no more. What the value is does not matter; the time is a
+/// good one.
+pub const ROTATE_SIGNING_KEY_ANNOTATION: &str = "countersign.dev/rotate-signing-key";
 
 /// Names an issuer of tokens, with the keys that verify them and the longest life that it gives them.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -16,7 +25,12 @@ use serde::{Deserialize, Serialize};
     category = "countersign",
     status = "TokenIssuerStatus",
     doc = "TokenIssuer names an issuer of tokens that the cluster trusts, with the keys that verify them and the longest life that it gives them.",
-    printcolumn(name = "Issuer", type_ = "string", json_path = ".spec.external.issuer"),
+    printcolumn(
+        name = "Issuer",
+        type_ = "string",
+        json_path = ".status.issuer",
+        description = "What its tokens carry in iss."
+    ),
     printcolumn(
         name = "Keys",
         type_ = "integer",
@@ -26,7 +40,15 @@ use serde::{Deserialize, Serialize};
     printcolumn(
         name = "Longest Token",
         type_ = "string",
-        json_path = ".spec.external.maxTokenLifetime"
+        json_path = ".status.longestToken",
+        description = "The longest life that it gives to a token."
+    ),
+    printcolumn(
+        name = "Clients",
+        type_ = "integer",
+        json_path = ".status.clients",
+        description = "How many TokenClients a managed issuer has.",
+        priority = 1
     ),
     printcolumn(
         name = "Ready",
@@ -48,9 +70,17 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("has(self.external) != has(self.managed)")
+        .message("give exactly one of external and managed")
+)]
 pub struct TokenIssuerSpec {
     /// An identity provider outside Countersign.
-    pub external: ExternalIssuer,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalIssuer>,
+    /// An issuer that Countersign's own token service answers for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed: Option<ManagedIssuer>,
 }
 
 /// An identity provider outside Countersign.
@@ -92,25 +122,4 @@ pub struct ExternalIssuer {
 
 fn default_client_id_claim() -> String {
     "client_id".to_owned()
-}
-
-/// What became of a TokenIssuer.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct TokenIssuerStatus {
-    /// The generation of the object that this status speaks of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// How many keys can verify tokens of this issuer now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_count: Option<i64>,
-    /// The keys in use, as a JWK Set in JSON: what was fetched last and could be used. Public keys only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwks: Option<String>,
-    /// Where `jwks` was fetched from. Keys of another place are not used: a changed `jwksUri` is fetched first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwks_uri: Option<String>,
-    /// `KeysAvailable`: there are keys to verify tokens with. `Ready`: the same, and the issuer is well formed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<Condition>,
 }
