@@ -19,7 +19,7 @@ pub mod agent;
 pub mod authority;
 pub mod books;
 pub mod bundle;
-pub mod callers;
+pub mod bounds;
 pub mod csr;
 mod discovery;
 pub mod endpoint;

@@ -4,6 +4,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use countersign_identity::Algorithm;
 use countersign_identity::dpop::{self, Expected, Htu, Proof};
 
 use crate::clients::thumbprint;
@@ -18,8 +19,11 @@ use crate::store::Once;
 pub const DPOP: &str = "dpop";
 /// The header of nonces.
 pub const DPOP_NONCE: &str = "dpop-nonce";
-/// How far the time of a proof may be off, in seconds.
-const WINDOW: i64 = 60;
+/// How far the time of a proof may be off, in seconds. It has a nonce besides, which says when it was made.
+const WINDOW: i64 = 300;
+/// The algorithms that proofs may be signed with.
+pub const ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa, Algorithm::Ed25519, Algorithm::Ps256];
 /// How long a nonce is new, in seconds: answers carry another then.
 const NEW: i64 = 120;
 /// How long a nonce is good, in seconds.
@@ -35,7 +39,7 @@ pub async fn confirm(service: &Service, call: &Call) -> Result<Option<Confirmati
         Some(proof) => {
             let seen = digest(&["dpop", call.issuer_id(), &proof.thumbprint, &proof.jti]);
             // Beyond its window, and that of its nonce, it is refused anyway.
-            if !service.store.use_once(Once::DpopProof, seen, call.now + GOOD + 2 * WINDOW).await? {
+            if !service.store.use_once(Once::DpopProof, seen, proof.forget_after + 1).await? {
                 return Err(ProofError::Replayed.into());
             }
             Ok(Some(Confirmation::Key(proof.thumbprint)))
@@ -58,7 +62,8 @@ fn verify(call: &Call) -> Result<Option<Proof>, Refusal> {
         method: "POST",
         uri: &htu,
         access_token: None,
-        window: WINDOW.max(GOOD),
+        algorithms: &ALGORITHMS,
+        window: WINDOW,
     };
     let proof = dpop::verify(proof, &expected, call.now).map_err(ProofError::from)?;
     match proof.nonce.as_deref() {

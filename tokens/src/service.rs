@@ -19,6 +19,7 @@ use crate::record::Recorder;
 use crate::remote::RemoteKeys;
 use crate::store::{Store, StoreError};
 use crate::upstream::Upstreams;
+use crate::used::Used;
 
 /// What all requests share.
 pub struct Service {
@@ -38,6 +39,8 @@ pub struct Service {
     pub limits: Limits,
     /// What is written down.
     pub recorder: Recorder,
+    /// Which clients were there.
+    pub used: Used,
     /// Whole seconds since 1970.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// Where identifiers and handles come from.

@@ -37,6 +37,9 @@ pub struct Audience {
     pub format: Format,
     /// How long they live at most, in seconds: never longer than its tier allows.
     pub lifetime: i64,
+    /// Who may ask what its tokens are worth (RFC 7662), beside the clients that they were given to: the API itself, as a client
+    /// (`<namespace>/<name>`) or as a workload (its SPIFFE ID).
+    pub introspected_by: BTreeSet<String>,
 }
 
 /// What an access token is.

@@ -4,7 +4,7 @@ use countersign_crds::service_identity::Delivery;
 use jiff::SignedDuration;
 
 use super::refusal::Refusal;
-use crate::callers::Account;
+use countersign_runtime::callers::Account;
 use crate::identities::{Identities, Index};
 use crate::key::KeyType;
 

@@ -22,8 +22,8 @@ use super::request::{self, Asked};
 use super::settings::Settings;
 use super::subject;
 use crate::bundle;
-use crate::callers::bounds::{LONGEST_MESSAGE, bounded};
-use crate::callers::{Account, Caller, Callers, Cluster, PodView};
+use crate::bounds::{LONGEST_MESSAGE, bounded};
+use countersign_runtime::callers::{Account, Caller, Callers, Cluster, PodView};
 use crate::issue::{Issuer, Path};
 
 /// Each proxy of a mesh keeps a connection, and asks for little. What has not asked for ten minutes can connect again.
@@ -156,7 +156,7 @@ impl<C: Cluster> Service<C> {
         known: &mut Option<Caller>,
     ) -> Result<(Caller, Granted), Refusal> {
         let inner = &self.0;
-        let caller = inner.callers.authenticate(request.metadata()).await?;
+        let caller = inner.callers.authenticate(request.metadata().as_ref()).await?;
         *known = Some(caller.clone());
         let pod = inner.callers.pod_of(&caller).await?;
         let Asked {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_identity::TrustDomain;
 use jiff::SignedDuration;
 
-use crate::callers::Account;
+use countersign_runtime::callers::Account;
 use crate::grant::SHORTEST;
 
 /// The audience of the tokens that Istio's proxies have.

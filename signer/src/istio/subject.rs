@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use super::profiles::Profile;
 use super::refusal::Refusal;
 use super::settings::Settings;
-use crate::callers::{Account, Caller, PodView};
+use countersign_runtime::callers::{Account, Caller, PodView};
 use crate::grant::{Grant, Usages};
 
 /// When certificates are to be renewed if no `ServiceIdentity` says so, in hundredths of their life.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use countersign_identity::assertion::{self, Assertion, AssertionError, Expected, Purpose};
+use countersign_identity::jws::JwsError;
 use countersign_identity::{Algorithm, KeySet};
 use countersign_policy::tokens::{Authentication, Client};
 
@@ -96,7 +97,7 @@ async fn by_keys(
     let keys: Arc<KeySet> = service.remote.get(uri, ca, call.now).await.map_err(|_| Rejected::NoKeys)?;
     match assertion::verify(text, &keys, expected, call.now) {
         // The client may have turned its key since.
-        Err(error) if error.is_unknown_key() => {
+        Err(AssertionError::Jws(JwsError::NoKey)) => {
             let keys = service.remote.again(uri, ca, call.now).await.map_err(|_| Rejected::NoKeys)?;
             assertion::verify(text, &keys, expected, call.now).map_err(Rejected::Assertion)
         }

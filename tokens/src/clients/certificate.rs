@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use countersign_identity::svid::{self, Withdrawn, X509Svid};
-use countersign_identity::{Bundles, access_token};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use countersign_identity::{Bundles, Fingerprint};
 use countersign_policy::tokens::Authentication;
 use jiff::Timestamp;
 use x509_parser::extensions::GeneralName;
@@ -13,7 +15,11 @@ use crate::service::Call;
 
 /// The SHA-256 of the client's certificate (RFC 8705 section 3.1), if it showed one.
 pub fn thumbprint(call: &Call) -> Option<String> {
-    call.certificates.first().map(|certificate| access_token::certificate_thumbprint(certificate))
+    call.certificates.first().map(|certificate| fingerprint(certificate))
+}
+
+fn fingerprint(certificate: &[u8]) -> String {
+    BASE64URL.encode(Fingerprint::of(certificate).as_bytes())
 }
 
 /// The X.509-SVID that the client showed, verified up to the roots of the trust domain.
@@ -57,7 +63,7 @@ fn has_dns_name(certificate: &[u8], name: &str) -> bool {
 /// dates count nevertheless: whoever registered it meant it to end.
 pub(super) fn check_self_signed(call: &Call, thumbprints: &BTreeSet<String>) -> Result<(), ClientError> {
     let certificate = call.certificates.first().ok_or(ClientError::NoCertificate)?;
-    if !thumbprints.contains(&access_token::certificate_thumbprint(certificate)) {
+    if !thumbprints.contains(&fingerprint(certificate)) {
         return Err(ClientError::Certificate("its thumbprint is not registered".to_owned()));
     }
     let (_, parsed) =

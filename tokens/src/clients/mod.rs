@@ -29,7 +29,7 @@ pub async fn authenticate(service: &Service, call: &Call) -> Result<Party, Refus
     };
     if let Some(client) = call.issuer.clients.get(id) {
         let client = Arc::clone(client);
-        service.limits.client(&client.id(), call.now)?;
+        service.limits.client(&client.id())?;
         check(service, call, &client, &presented).await?;
         return Ok(Party::Client(client));
     }

@@ -54,6 +54,6 @@ async fn who(service: &Service, call: &Call, text: &str) -> Result<Party, Refusa
     if !matches!(client.authentication, Authentication::PrivateKeyJwt { .. }) {
         return Err(ClientError::OtherMethod.into());
     }
-    service.limits.client(&claimed, call.now)?;
+    service.limits.client(&claimed)?;
     Ok(Party::Client(client.clone()))
 }

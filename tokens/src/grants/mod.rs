@@ -9,6 +9,7 @@ mod refresh;
 
 pub use code::Authorized;
 pub use issue::{Answer, Issued, Subject};
+pub use refresh::{OPENID, kept as kept_refresh};
 
 use countersign_policy::tokens::Grant;
 

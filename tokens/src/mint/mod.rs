@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use countersign_identity::Claims;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::store::Facts;
 
 /// The claims of an access token (RFC 9068 section 2.2). Also what is kept of one that is a handle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,24 @@ pub struct AccessClaims {
     /// Who acts on the subject's behalf (RFC 8693 section 4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Value>,
+}
+
+impl AccessClaims {
+    /// From claims that were verified; none if they are not those of an access token.
+    pub fn read(claims: &Claims) -> Option<Self> {
+        serde_json::from_value(Value::Object(claims.members().clone())).ok()
+    }
+
+    /// What it can be revoked by.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            jti: self.jti.clone(),
+            subject: self.sub.clone(),
+            client: self.client_id.clone(),
+            family: self.sid.clone(),
+            issued: self.iat,
+        }
+    }
 }
 
 /// The key that a token is bound to.

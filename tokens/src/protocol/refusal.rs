@@ -211,6 +211,17 @@ impl Refusal {
         }
     }
 
+    /// What of it looks like theft, by name.
+    pub fn security_event(&self) -> Option<&'static str> {
+        match self {
+            Self::Grant(GrantError::ReplayedCode) => Some("CodeReplay"),
+            Self::Grant(GrantError::ReusedRefresh) => Some("RefreshReuse"),
+            Self::Grant(GrantError::ReplayedAssertion) | Self::Client(ClientError::Replayed) => Some("AssertionReplay"),
+            Self::Proof(ProofError::Replayed) => Some("ProofReplay"),
+            _ => None,
+        }
+    }
+
     /// The reason, for records and metrics: the name of the variant.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::account::Account;
 use super::token::Token;
 
-/// What the signer looks at of a Pod.
+/// What is looked at of a Pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodView {
     /// Its name.

@@ -1,7 +1,8 @@
 //! The token of a request.
 
 use sha2::{Digest as _, Sha256};
-use tonic::metadata::MetadataMap;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
 use super::refusal::Refusal;
@@ -19,8 +20,8 @@ impl Token {
     /// # Errors
     ///
     /// If there is none, or more than one, or it cannot be a service account's.
-    pub fn of(metadata: &MetadataMap) -> Result<Self, Refusal> {
-        let mut all = metadata.get_all("authorization").iter();
+    pub fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let mut all = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (all.next(), all.next()) else {
             return Err(Refusal::NoToken);
         };
@@ -33,7 +34,7 @@ impl Token {
     }
 
     /// Takes what has three parts of base64url, as a JWS in compact form (RFC 7515, section 7.1).
-    fn new(text: &str) -> Option<Self> {
+    pub fn new(text: &str) -> Option<Self> {
         let part = |part: &str| {
             !part.is_empty()
                 && part
@@ -61,11 +62,11 @@ mod tests {
     use super::*;
 
     fn of(values: &[&str]) -> Result<(), Refusal> {
-        let mut metadata = MetadataMap::new();
+        let mut headers = HeaderMap::new();
         for value in values {
-            metadata.append("authorization", value.parse().unwrap());
+            headers.append(AUTHORIZATION, value.parse().unwrap());
         }
-        Token::of(&metadata).map(|token| assert_eq!(token.reveal(), "aA0.b-_.c"))
+        Token::of(&headers).map(|token| assert_eq!(token.reveal(), "aA0.b-_.c"))
     }
 
     #[rstest]

@@ -1,7 +1,5 @@
 //! Why a caller is not believed.
 
-use tonic::{Code, Status};
-
 /// Why a caller is not believed. No text quotes a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -38,29 +36,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The code in gRPC.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::NoToken
-            | Self::NotAToken
-            | Self::NotAccepted(_)
-            | Self::NotAnAccount
-            | Self::Unbound
-            | Self::Gone
-            | Self::OtherAccount
-            | Self::Ended => Code::Unauthenticated,
-            Self::Unreachable => Code::Unavailable,
-        }
-    }
-
     /// Whether the caller could not be judged, through no fault of its own.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Unreachable)
-    }
-}
-
-impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.code(), refusal.to_string())
     }
 }

@@ -61,7 +61,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use countersign_runtime::clock;
+    use crate::clock;
 
     use super::*;
 

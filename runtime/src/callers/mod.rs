@@ -1,4 +1,4 @@
-//! Who calls over gRPC: a Pod, by the token of its service account; and what such a service bears.
+//! Who calls: a Pod, by the token of its service account.
 //!
 //! ```text
 //!  request → token   has it the form of one?
@@ -7,7 +7,6 @@
 //! ```
 
 pub mod account;
-pub mod bounds;
 pub mod caller;
 pub mod cluster;
 pub mod kubernetes;
@@ -18,9 +17,9 @@ mod token;
 
 use std::sync::Arc;
 
-use countersign_runtime::clock;
+use crate::clock;
 use futures::FutureExt as _;
-use tonic::metadata::MetadataMap;
+use http::HeaderMap;
 use tracing::warn;
 
 pub use account::Account;
@@ -54,8 +53,16 @@ impl<C: Cluster> Callers<C> {
     /// # Errors
     ///
     /// If it has none, or one that the API server does not accept for the audience, or that is not bound to a Pod.
-    pub async fn authenticate(&self, metadata: &MetadataMap) -> Result<Caller, Refusal> {
-        let token = Token::of(metadata)?;
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        self.identify(Token::of(headers)?).await
+    }
+
+    /// Whose token this is.
+    ///
+    /// # Errors
+    ///
+    /// If the API server does not accept it for the audience, or it is not bound to a Pod.
+    pub async fn identify(&self, token: Token) -> Result<Caller, Refusal> {
         let (cluster, audience) = (Arc::clone(&self.cluster), self.audience.clone());
         let question = self.flights.join(token.digest(), clock::instant(), || {
             async move {
@@ -99,6 +106,6 @@ impl<C: Cluster> Callers<C> {
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn unreachable(error: Unreachable) -> Refusal {
-    warn!(%error, "a request for a certificate cannot be judged");
+    warn!(%error, "whose token it is cannot be judged");
     Refusal::Unreachable
 }

@@ -1,4 +1,4 @@
-//! What a gRPC service bears: a place and a time for each request.
+//! What a gRPC service bears: a place and a time for each request; and what it calls it when a caller is not believed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tonic::Status;
+use countersign_runtime::callers::Refusal;
+use tonic::{Code, Status};
 
 /// The longest message that is read, in bytes.
 pub const LONGEST_MESSAGE: usize = 128 << 10;
@@ -22,6 +23,11 @@ const UNDER_WAY: usize = 1024;
 pub fn bounded(service: Router) -> Router {
     let places = Arc::new(Semaphore::new(UNDER_WAY));
     service.layer(middleware::from_fn_with_state(places, in_bounds))
+}
+
+/// The code for a caller who is not believed, or who could not be judged.
+pub fn caller_code(refusal: &Refusal) -> Code {
+    if refusal.is_failure() { Code::Unavailable } else { Code::Unauthenticated }
 }
 
 async fn in_bounds(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {

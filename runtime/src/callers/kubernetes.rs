@@ -6,7 +6,7 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tokio::time::timeout;
 
-use countersign_runtime::client::CALL_LIMIT;
+use crate::client::CALL_LIMIT;
 
 use super::cluster::{Cluster, PodView, Unreachable};
 use super::token::Token;
