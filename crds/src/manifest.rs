@@ -4,8 +4,8 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
 use crate::{
-    ApiAuthPolicy, CertificateAuthority, CredentialWaiver, FederatedTrustDomain, ServiceIdentity, TokenClient, TokenIssuer,
-    TokenRevocation,
+    ApiAuthPolicy, CertificateAuthority, CredentialWaiver, FederatedTrustDomain, ServiceIdentity, TokenClient,
+    TokenIssuer, TokenRevocation,
 };
 
 /// One CRD: its name, and the manifest that an API server takes.

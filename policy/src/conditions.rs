@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::parse::{ParsedIdentity, ParsedIssuer, summary};
-use crate::report::Report;
+use crate::report::{Report, duration};
 use crate::resolve::Reason;
 use crate::world::{MeshSettings, ObjectName};
 
@@ -275,7 +275,8 @@ fn identity_ready(
     Ok((id.to_string(), message))
 }
 
-/// The status of a `TokenIssuer`, with the keys that were fetched. A failed fetch keeps the keys of the one before.
+/// The status of a `TokenIssuer`, with the keys that were fetched. A failed fetch keeps the keys of the one before. That of
+/// a managed one is left as it is: the token service writes it.
 pub fn issuer_status(
     issuer: &ParsedIssuer,
     fetch: &KeyFetch,
@@ -283,11 +284,14 @@ pub fn issuer_status(
     previous: &TokenIssuerStatus,
     now: Timestamp,
 ) -> TokenIssuerStatus {
+    if issuer.managed {
+        return previous.clone();
+    }
     let understood = match &issuer.issuer {
         Ok(understood) => understood,
-        Err(problem) => {
+        Err(problems) => {
             let findings =
-                ["KeysAvailable", "Ready"].map(|name| Finding::new(name, Some(false), "Invalid", problem.to_string()));
+                ["KeysAvailable", "Ready"].map(|name| Finding::new(name, Some(false), "Invalid", summary(problems)));
             return TokenIssuerStatus {
                 observed_generation: Some(generation),
                 conditions: dated(findings.into(), &previous.conditions, generation, now),
@@ -303,10 +307,14 @@ pub fn issuer_status(
     let source = issuer.fetch().filter(|_| !keys.is_empty());
     TokenIssuerStatus {
         observed_generation: Some(generation),
+        issuer: Some(understood.id.clone()),
+        longest_token: Some(duration(understood.longest_token)),
         key_count: i64::try_from(keys.len()).ok(),
         jwks: source.map(|_| keys.to_json()),
         jwks_uri: source.map(|source| source.uri.to_owned()),
         conditions: dated(vec![finding, ready], &previous.conditions, generation, now),
+        // A managed issuer alone has keys of its own and clients.
+        ..TokenIssuerStatus::default()
     }
 }
 

@@ -72,7 +72,10 @@ pub struct MutualTls {
     /// A certificate that an authority of the token service vouches for, with this SPIFFE ID (`tls_client_auth`, RFC 8705
     /// section 2.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 10, max = 2048), regex(pattern = r"^spiffe://[a-z0-9._-]+(/[a-zA-Z0-9._-]+)+$"))]
+    #[schemars(
+        length(min = 10, max = 2048),
+        regex(pattern = r"^spiffe://[a-z0-9._-]+(/[a-zA-Z0-9._-]+)+$")
+    )]
     pub spiffe_id: Option<String>,
     /// A certificate that an authority of the token service vouches for, with this DNS name (`tls_client_auth`, RFC 8705
     /// section 2.1). No wildcards.
@@ -129,8 +132,8 @@ pub struct FederatedToken {
     /// What a token must carry in `aud`, so that tokens that were made for others are not taken.
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^[^\s*]+$"))]
     pub audience: String,
-    /// The claims that a token must have, all of them, with exactly these values. Name enough of them that only the client
-    /// meant has them all, such as `sub`. A value that is no text is written as JSON does it, such as `"true"`.
+    /// The claims that a token must have, all of them, each with exactly this text, or with a list that holds it. Name enough
+    /// of them, such as `sub`, that only the client meant has them all.
     #[schemars(length(min = 1, max = 16))]
     pub claims: BTreeMap<String, String>,
 }

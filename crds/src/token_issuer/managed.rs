@@ -72,24 +72,35 @@ pub enum TokenFormat {
 }
 
 /// What tokens are signed with. The token service makes the keys itself, and publishes each before it signs with it.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
-    validation = Rule::new(
-        "!has(self.rotateEvery) || (duration(self.rotateEvery) >= duration('1h') && duration(self.rotateEvery) <= duration('8760h'))"
-    )
-    .message("rotateEvery must be from 1h to 8760h")
+    validation = Rule::new("duration(self.rotateEvery) >= duration('1h') && duration(self.rotateEvery) <= duration('8760h')")
+        .message("rotateEvery must be from 1h to 8760h")
 )]
 pub struct Signing {
     /// The algorithm (RFC 7518 section 3.1, RFC 8037). A change of it is a rotation: tokens of the old key go on counting
     /// until they end.
     #[serde(default)]
     pub algorithm: SigningAlgorithm,
-    /// How long a key signs before the next takes over, such as `720h`: from `1h` to `8760h`. The default is `720h`. A new
-    /// value of the annotation countersign.dev/rotate-signing-key asks for a new key now, and puts the old ones out of use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How long a key signs before the next takes over, such as `720h`: from `1h` to `8760h`. A new value of the annotation
+    /// countersign.dev/rotate-signing-key asks for a new key now, and puts the old ones out of use.
+    #[serde(default = "default_rotate_every")]
     #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
-    pub rotate_every: Option<String>,
+    pub rotate_every: String,
+}
+
+impl Default for Signing {
+    fn default() -> Self {
+        Self {
+            algorithm: SigningAlgorithm::default(),
+            rotate_every: default_rotate_every(),
+        }
+    }
+}
+
+fn default_rotate_every() -> String {
+    "720h".to_owned()
 }
 
 /// An algorithm that tokens are signed with, by its name in JOSE (RFC 7518 section 3.1, RFC 8037 section 3.1).

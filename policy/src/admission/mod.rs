@@ -116,17 +116,18 @@ impl Change<'_> {
 
 /// What is said to the object itself.
 fn own(change: &Change<'_>, after: &MapWorld, settings: Settings<'_>) -> Verdict {
-    let problem = match change.kind {
+    let problems = match change.kind {
         Kind::ApiAuthPolicy => return policy(&change.name, after, settings),
         Kind::ServiceIdentity => return identity(&change.name, after, settings),
         Kind::TokenIssuer => after
             .token_issuer(&change.name.name)
-            .and_then(|issuer| issuer.issuer.as_ref().err().cloned()),
+            .and_then(|issuer| issuer.issuer.as_ref().err().cloned())
+            .unwrap_or_default(),
     };
     // An empty set of keys is a place for keys to come. Until then the issuer admits nobody.
     let pending =
         |problem: &Problem| problem.field == "spec.external.jwks" && change.new.is_some_and(has_empty_key_set);
-    let (warnings, refusals): (Vec<Problem>, Vec<Problem>) = problem.into_iter().partition(pending);
+    let (warnings, refusals): (Vec<Problem>, Vec<Problem>) = problems.into_iter().partition(pending);
     let texts = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect();
     Verdict {
         refusals: texts(refusals),

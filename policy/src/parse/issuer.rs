@@ -1,18 +1,25 @@
 //! Reading a `TokenIssuer`.
 
+use std::collections::BTreeSet;
+
+use countersign_crds::token_issuer::{ExternalIssuer, ManagedIssuer as WireManaged};
 use countersign_crds::{TokenIssuerSpec, TokenIssuerStatus};
 use countersign_identity::{KeySet, KeySetError};
 use serde_json::Value;
 
 use super::{Problem, fields, wire};
+use crate::tokens::{ManagedIssuer, read_managed};
 
 /// A `TokenIssuer` as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParsedIssuer {
     /// Its name.
     pub name: String,
-    /// The issuer, or what is wrong with it.
-    pub issuer: Result<Issuer, Problem>,
+    /// Whether Countersign's token service answers for it, also if something is wrong with it. That service writes its status,
+    /// and nothing is fetched.
+    pub managed: bool,
+    /// The issuer, or all that is wrong with it.
+    pub issuer: Result<Issuer, Vec<Problem>>,
 }
 
 /// An issuer that was understood.
@@ -24,8 +31,10 @@ pub struct Issuer {
     pub longest_token: i64,
     /// The claim that names the client.
     pub client_id_claim: String,
-    /// The keys that verify its tokens. Empty while they were not fetched yet.
+    /// The keys that verify its tokens. Empty while they were not fetched or made yet.
     pub keys: KeySet,
+    /// What it gives, if it is a managed one.
+    pub managed: Option<Box<ManagedIssuer>>,
     source: Option<(String, Option<String>)>,
 }
 
@@ -49,17 +58,52 @@ impl ParsedIssuer {
     }
 }
 
-/// Reads a `TokenIssuer`. Keys that are fetched are taken from its status, where the operator writes them, so that what
-/// a policy means follows from the objects alone.
-pub fn token_issuer(name: &str, spec: &Value, status: &Value) -> ParsedIssuer {
-    ParsedIssuer {
-        name: name.to_owned(),
-        issuer: read(spec, status),
+impl Issuer {
+    /// The longest life of its tokens for some audiences, in seconds. A managed issuer has one for each audience, and gives
+    /// no tokens for audiences that it does not have.
+    pub fn longest_for(&self, audiences: &BTreeSet<String>) -> i64 {
+        let Some(managed) = &self.managed else {
+            return self.longest_token;
+        };
+        let lifetimes = audiences
+            .iter()
+            .filter_map(|name| Some(managed.audiences.get(name)?.lifetime));
+        lifetimes.max().unwrap_or(self.longest_token)
     }
 }
 
-fn read(spec: &Value, status: &Value) -> Result<Issuer, Problem> {
-    let external = wire::<TokenIssuerSpec>(spec)?.external;
+/// Reads a `TokenIssuer`. Keys that are fetched are taken from its status, where the operator writes them, so that what
+/// a policy means follows from the objects alone. So are those of a managed issuer, which the token service writes there.
+pub fn token_issuer(name: &str, spec: &Value, status: &Value) -> ParsedIssuer {
+    ParsedIssuer {
+        name: name.to_owned(),
+        managed: !spec["managed"].is_null(),
+        issuer: read(name, spec, status),
+    }
+}
+
+fn read(name: &str, spec: &Value, status: &Value) -> Result<Issuer, Vec<Problem>> {
+    let spec: TokenIssuerSpec = wire(spec).map_err(|problem| vec![problem])?;
+    match (spec.external, spec.managed) {
+        (Some(external), None) => read_external(external, status).map_err(|problem| vec![problem]),
+        (None, Some(managed)) => read_own(name, managed, status),
+        _ => Err(vec![Problem::new("spec", "give exactly one of external and managed")]),
+    }
+}
+
+fn read_own(name: &str, managed: WireManaged, status: &Value) -> Result<Issuer, Vec<Problem>> {
+    let managed = read_managed(name, managed)?;
+    Ok(Issuer {
+        id: managed.issuer.clone(),
+        longest_token: managed.longest_token(),
+        client_id_claim: "client_id".to_owned(),
+        keys: published(status, &managed.issuer),
+        managed: Some(Box::new(managed)),
+        source: None,
+    })
+}
+
+fn read_external(external: ExternalIssuer, status: &Value) -> Result<Issuer, Problem> {
     let field = |name: &str| format!("spec.external.{name}");
     let checked = |name: &str, result: Result<(), String>| result.map_err(|message| Problem::new(field(name), message));
     checked("issuer", fields::literal(&external.issuer))?;
@@ -90,15 +134,28 @@ fn read(spec: &Value, status: &Value) -> Result<Issuer, Problem> {
         longest_token,
         client_id_claim: external.client_id_claim,
         keys,
+        managed: None,
         source,
     })
 }
 
 /// The keys that were fetched last, if they came from where they are to come from now.
 fn fetched(status: &Value, uri: &str) -> KeySet {
+    keys(status, |status| status.jwks_uri.as_deref() == Some(uri))
+}
+
+/// The keys that the token service publishes, if it wrote the status, and for the issuer as it is now: what the operator
+/// fetched while the issuer was an external one does not count.
+fn published(status: &Value, issuer: &str) -> KeySet {
+    keys(status, |status| {
+        status.issuer.as_deref() == Some(issuer) && !status.keys.is_empty()
+    })
+}
+
+fn keys(status: &Value, fits: impl Fn(&TokenIssuerStatus) -> bool) -> KeySet {
     serde_json::from_value::<TokenIssuerStatus>(status.clone())
         .ok()
-        .filter(|status| status.jwks_uri.as_deref() == Some(uri))
+        .filter(fits)
         .and_then(|status| KeySet::parse(&status.jwks?).ok())
         .unwrap_or_default()
 }
