@@ -1,13 +1,14 @@
 //! JWK Sets (RFC 7517): the keys that verify an issuer's tokens.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The smallest RSA modulus that is used, in bits (RFC 7518 section 3.3).
-const MIN_RSA_BITS: usize = 2048;
+use crate::rsa;
+
 /// Members of a JWK that hold private or symmetric key material (RFC 7518 section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -23,7 +24,7 @@ pub enum KeySetError {
     )]
     PrivateKey(usize),
     /// No key can be used. Holds why each was passed over.
-    #[error("no usable key: it needs an RSA key of at least {MIN_RSA_BITS} bits, an EC key on P-256 or P-384, or an Ed25519 key: {}", .0.join("; "))]
+    #[error("no usable key: it needs an RSA key of at least {bits} bits, an EC key on P-256 or P-384, or an Ed25519 key: {}", .0.join("; "), bits = rsa::MIN_BITS)]
     NoUsableKey(Vec<String>),
 }
 
@@ -159,7 +160,8 @@ impl VerificationKey {
             );
         }
         if let Some(name) = member(jwk, "alg") {
-            let named = name.parse::<Algorithm>();
+            // RFC 9864 section 2.2: another name for what EdDSA is with this curve.
+            let named = if name == "Ed25519" { "EdDSA" } else { name }.parse::<Algorithm>();
             algorithms.retain(|algorithm| named.as_ref() == Ok(algorithm));
             if algorithms.is_empty() {
                 return Err("has an `alg` that does not fit its type");
@@ -190,22 +192,26 @@ fn decoding_key(public: &Map<String, Value>) -> Result<DecodingKey, &'static str
     };
     let text = |name| member(public, name).unwrap_or_default();
     if text("kty") == "RSA" {
-        let modulus = bytes("n")?;
-        let leading_zeros = modulus.iter().take_while(|byte| **byte == 0).count();
-        if (modulus.len() - leading_zeros) * 8 < MIN_RSA_BITS {
-            return Err("is shorter than 2048 bits");
-        }
-        return Ok(DecodingKey::from_rsa_raw_components(&modulus, &bytes("e")?));
+        let (modulus, exponent) = (bytes("n")?, bytes("e")?);
+        rsa::check(&modulus, &exponent)?;
+        return Ok(DecodingKey::from_rsa_raw_components(&modulus, &exponent));
     }
-    let size = if text("crv") == "P-384" { 48 } else { 32 };
     if text("kty") == "OKP" {
-        if bytes("x")?.len() != size {
+        if bytes("x")?.len() != 32 {
             return Err(MALFORMED);
         }
         return DecodingKey::from_ed_components(text("x")).map_err(|_| MALFORMED);
     }
-    if bytes("x")?.len() != size || bytes("y")?.len() != size {
+    let (size, curve) = if text("crv") == "P-384" {
+        (48, &ECDSA_P384_SHA384_FIXED)
+    } else {
+        (32, &ECDSA_P256_SHA256_FIXED)
+    };
+    let (x, y) = (bytes("x")?, bytes("y")?);
+    if x.len() != size || y.len() != size {
         return Err(MALFORMED);
     }
+    // RFC 8725 section 3.4: what is used in an operation is checked, so the point must be one of the curve.
+    ParsedPublicKey::new(curve, [&[4], x.as_slice(), &y].concat()).map_err(|_| "is not a point of its curve")?;
     DecodingKey::from_ec_components(text("x"), text("y")).map_err(|_| MALFORMED)
 }
