@@ -58,6 +58,12 @@ pub struct ManagedAudience {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub token_lifetime: Option<String>,
+    /// Who may ask what its tokens are worth (RFC 7662): the API itself, as a TokenClient, `<namespace>/<name>`, or as a
+    /// workload, by its SPIFFE ID. Others are told that a token is not active, but for the client that it was given to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 3, max = 1024)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub introspected_by: Vec<String>,
 }
 
 /// What an access token is.

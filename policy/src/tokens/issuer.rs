@@ -87,6 +87,7 @@ fn read_audiences(wire: Vec<ManagedAudience>, field: &mut Field<'_>) -> BTreeMap
             scopes,
             token_format,
             token_lifetime,
+            introspected_by,
         } = audience;
         field.check(".audience", granted::audience(&name));
         let scopes = granted::scopes(&scopes, &mut field);
@@ -105,6 +106,12 @@ fn read_audiences(wire: Vec<ManagedAudience>, field: &mut Field<'_>) -> BTreeMap
                 format!("`{name}` stands here twice; put all of it into one entry"),
             );
         }
+        if let Some(wrong) = introspected_by.iter().find(|who| !who.contains('/')) {
+            field.problem(
+                ".introspectedBy",
+                format!("`{wrong}` is neither a TokenClient, as <namespace>/<name>, nor a SPIFFE ID"),
+            );
+        }
         let format = match token_format {
             TokenFormat::Jwt => Format::Jwt,
             TokenFormat::Opaque => Format::Opaque,
@@ -114,6 +121,7 @@ fn read_audiences(wire: Vec<ManagedAudience>, field: &mut Field<'_>) -> BTreeMap
             scopes,
             format,
             lifetime,
+            introspected_by: introspected_by.into_iter().collect(),
         };
         read.insert(name, audience);
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use countersign_policy::model::Sensitivity;
 use countersign_policy::tokens::{Audience, Authentication, Binding, Client, Format, Grant, ManagedIssuer, Workload};
 
 use crate::protocol::{Form, Refusal};
@@ -122,17 +121,18 @@ impl Party {
 
     fn lifetime(&self, at: &Audience) -> i64 {
         match self {
-            Self::Client(client) => client.lifetime.map_or(at.lifetime, |own| own.min(at.lifetime)),
-            Self::Workload(_) => at.lifetime,
+            Self::Client(client) => at.lifetime_within(client.lifetime),
+            Self::Workload(_) => at.lifetime_within(None),
         }
     }
 
-    /// A workload in the mesh is known by its certificate beside the token, so that `Sensitive` does not bind its tokens.
+    /// A workload in the mesh is known by its certificate beside the token, so that only its audience asks for more.
     fn bound(&self, at: &Audience) -> bool {
-        match self {
-            Self::Client(client) => client.binding == Binding::Required || at.sensitivity >= Sensitivity::Critical,
-            Self::Workload(_) => at.sensitivity >= Sensitivity::Critical,
-        }
+        let asked = match self {
+            Self::Client(client) => client.binding,
+            Self::Workload(_) => Binding::Optional,
+        };
+        at.binding(asked) == Binding::Required
     }
 
     /// What the record calls its way of authentication.

@@ -1,6 +1,8 @@
 //! Token exchange (RFC 8693): what a workload has anyway becomes a short token for one API, and a token of a user becomes one
 //! that names who acts on the user's behalf.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 
 use countersign_policy::tokens::{Format, Grant};
@@ -15,6 +17,7 @@ use crate::protocol::Refusal;
 use crate::protocol::refusal::{ClientError, GrantError};
 use crate::record::Draft;
 use crate::service::{Call, Service};
+use crate::store::FamilyId;
 
 /// A JWT of any issuer (RFC 8693 section 3).
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -122,8 +125,14 @@ fn behalf(claims: &AccessClaims, party: &Party, until: i64) -> Result<Subject, R
         act: Some(act),
         auth_time: claims.auth_time,
         until: Some(until),
-        family: claims.sid.clone(),
+        family: claims.sid.as_deref().and_then(family),
     })
+}
+
+/// The family that a token names.
+fn family(sid: &str) -> Option<FamilyId> {
+    let bytes = BASE64URL.decode(sid).ok()?;
+    bytes.try_into().ok().map(FamilyId)
 }
 
 fn length(act: &Value) -> usize {

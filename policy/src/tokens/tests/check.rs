@@ -94,6 +94,7 @@ fn critical_tokens_are_bound_whatever_the_client_says(
         scopes: [].into(),
         format: Format::Jwt,
         lifetime: 300,
+        introspected_by: [].into(),
     };
     assert_eq!(audience.binding(asked), effective);
     assert_eq!(audience.lifetime_within(None), 300);

@@ -22,6 +22,7 @@ fn what_is_left_out_has_a_default() {
         scopes: ["orders:read".to_owned(), "orders:write".to_owned()].into(),
         format: Format::Jwt,
         lifetime: 15 * 60,
+        introspected_by: [].into(),
     };
     assert_eq!(orders, &expected);
     assert_eq!(issuer.audiences["stock"].lifetime, 30 * 60);
