@@ -101,7 +101,7 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>, now: i64) -> 
 /// What a token is bound to: whoever shows it must prove that it holds these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Confirmation {
-    /// The thumbprint of a DPoP key (`jkt`, RFC 9449 section 6.1).
+    /// The thumbprint of a `DPoP` key (`jkt`, RFC 9449 section 6.1).
     pub jkt: Option<String>,
     /// The thumbprint of a client certificate (`x5t#S256`, RFC 8705 section 3.1).
     pub x5t_s256: Option<String>,

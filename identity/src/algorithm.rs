@@ -13,9 +13,9 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
-    /// EdDSA, which is with Ed25519 here: the old name.
+    /// `EdDSA`, which is with Ed25519 here: the old name.
     EdDsa,
-    /// EdDSA with Ed25519: the name since RFC 9864.
+    /// `EdDSA` with Ed25519: the name since RFC 9864.
     Ed25519,
     /// RSASSA-PSS with SHA-256.
     Ps256,

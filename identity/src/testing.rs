@@ -91,7 +91,7 @@ impl SigningKey {
         self.token_with_header(&header, claims)
     }
 
-    /// A DPoP proof (RFC 9449) with these claims, and the public key in its header.
+    /// A `DPoP` proof (RFC 9449) with these claims, and the public key in its header.
     pub fn dpop_proof(&self, claims: &Value) -> String {
         let header = json!({ "alg": format!("{:?}", self.algorithm), "typ": "dpop+jwt", "jwk": self.jwk() });
         self.token_with_header(&header, claims)

@@ -1,4 +1,4 @@
-//! Which DPoP proofs prove that the sender of a request holds a key.
+//! Which `DPoP` proofs prove that the sender of a request holds a key.
 #![allow(clippy::unwrap_used, reason = "tests want to fail at once")]
 
 use aws_lc_rs::hmac;

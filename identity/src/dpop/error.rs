@@ -1,9 +1,9 @@
-//! Why DPoP proofs are refused.
+//! Why `DPoP` proofs are refused.
 
 use crate::jws::JwsError;
 use crate::times::LONGEST_NAME;
 
-/// Why a DPoP proof is not valid: the first rule that it breaks. Each is answered with `invalid_dpop_proof` (RFC 9449 section 5
+/// Why a `DPoP` proof is not valid: the first rule that it breaks. Each is answered with `invalid_dpop_proof` (RFC 9449 section 5
 /// and section 7.1).
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DpopError {

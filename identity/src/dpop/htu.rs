@@ -94,7 +94,10 @@ fn decoded(path: &str) -> Option<String> {
         if is_unreserved(value) {
             out.push(char::from(value));
         } else {
-            out.push_str(&format!("%{value:02X}"));
+            let digits = b"0123456789ABCDEF";
+            let upper = [value >> 4, value & 15].map(|digit| char::from(digits[usize::from(digit)]));
+            out.push('%');
+            out.extend(upper);
         }
     }
     Some(out)

@@ -1,4 +1,4 @@
-//! DPoP proofs (RFC 9449): JWTs by which the sender of one HTTP request proves that it holds a key.
+//! `DPoP` proofs (RFC 9449): JWTs by which the sender of one HTTP request proves that it holds a key.
 //!
 //! What is left to the caller: that there is one `DPoP` header (section 4.3, 1.), that the `jti` was not seen before (section
 //! 11.1, until [`Proof::forget_after`]), that the nonce is one that the server gave (section 4.3, 10.), and that the key is
