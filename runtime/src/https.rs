@@ -181,7 +181,10 @@ impl Each {
 
     async fn answer(&self, stream: TlsStream<TcpStream>, peer: Peer, router: Router, stop: CancellationToken) {
         let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let shown: Arc<[CertificateDer<'static>]> = shown.iter().map(|certificate| certificate.clone().into_owned()).collect();
+        let shown: Arc<[CertificateDer<'static>]> = shown
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(ClientCertificates(Arc::clone(&shown)));

@@ -7,9 +7,9 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use countersign_runtime::callers::Refusal;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use countersign_runtime::callers::Refusal;
 use tonic::{Code, Status};
 
 /// The longest message that is read, in bytes.
@@ -27,7 +27,11 @@ pub fn bounded(service: Router) -> Router {
 
 /// The code for a caller who is not believed, or who could not be judged.
 pub fn caller_code(refusal: &Refusal) -> Code {
-    if refusal.is_failure() { Code::Unavailable } else { Code::Unauthenticated }
+    if refusal.is_failure() {
+        Code::Unavailable
+    } else {
+        Code::Unauthenticated
+    }
 }
 
 async fn in_bounds(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {

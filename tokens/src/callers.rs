@@ -63,5 +63,9 @@ impl Workloads for Kube {
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn refused(refusal: Refusal) -> CallerError {
-    if refusal.is_failure() { CallerError::Unreachable } else { CallerError::Refused }
+    if refusal.is_failure() {
+        CallerError::Unreachable
+    } else {
+        CallerError::Refused
+    }
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::callers::CallerError;
 use crate::directory::{Outside, Party};
-use crate::own;
 use crate::mint::AccessClaims;
+use crate::own;
 use crate::protocol::Refusal;
 use crate::protocol::refusal::GrantError;
 use crate::service::{Call, Service};
@@ -53,11 +53,18 @@ pub async fn examine(service: &Service, call: &Call, name: &'static str, text: &
     if let Some(workload) = svid(call, text) {
         return Ok(workload);
     }
-    let account = service.workloads.of(text, call.issuer_id()).await.map_err(|error| match error {
-        CallerError::Refused => Refusal::from(wrong),
-        CallerError::Unreachable => Refusal::Unavailable("the API server, which knows service account tokens,"),
-    })?;
-    let workload = call.directory.workload(&account.namespace, &account.name).ok_or(GrantError::NoIdentity)?;
+    let account = service
+        .workloads
+        .of(text, call.issuer_id())
+        .await
+        .map_err(|error| match error {
+            CallerError::Refused => Refusal::from(wrong),
+            CallerError::Unreachable => Refusal::Unavailable("the API server, which knows service account tokens,"),
+        })?;
+    let workload = call
+        .directory
+        .workload(&account.namespace, &account.name)
+        .ok_or(GrantError::NoIdentity)?;
     Ok(Evidence::Party {
         party: Party::Workload(Arc::clone(workload)),
         until: None,

@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn each_has_its_own_measure() {
         let few = NonZeroU32::MIN;
-        let limits = Limits::new(Rates { address: few, client: few });
+        let limits = Limits::new(Rates {
+            address: few,
+            client: few,
+        });
         let one: IpAddr = "2001:db8::1".parse().unwrap();
         let neighbour: IpAddr = "2001:db8::2".parse().unwrap();
         let other: IpAddr = "2001:db8:0:1::1".parse().unwrap();

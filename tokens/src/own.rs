@@ -16,7 +16,10 @@ pub async fn live(service: &Service, call: &Call, text: &str) -> Result<Option<A
     let Some(claims) = known(service, call, text).await? else {
         return Ok(None);
     };
-    let revoked = service.store.is_revoked(call.issuer_id().to_owned(), claims.facts(), call.now).await?;
+    let revoked = service
+        .store
+        .is_revoked(call.issuer_id().to_owned(), claims.facts(), call.now)
+        .await?;
     Ok((claims.exp > call.now && !revoked).then_some(claims))
 }
 
@@ -37,5 +40,7 @@ pub async fn known(service: &Service, call: &Call, text: &str) -> Result<Option<
     }
     let kept = digest(&["access", call.issuer_id(), text]);
     let handle = service.store.token(kept, call.now).await?;
-    Ok(handle.filter(|handle| !handle.revoked).and_then(|handle| serde_json::from_str(&handle.claims).ok()))
+    Ok(handle
+        .filter(|handle| !handle.revoked)
+        .and_then(|handle| serde_json::from_str(&handle.claims).ok()))
 }

@@ -22,8 +22,13 @@ pub const DPOP_NONCE: &str = "dpop-nonce";
 /// How far the time of a proof may be off, in seconds. It has a nonce besides, which says when it was made.
 const WINDOW: i64 = 300;
 /// The algorithms that proofs may be signed with.
-pub const ALGORITHMS: [Algorithm; 5] =
-    [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa, Algorithm::Ed25519, Algorithm::Ps256];
+pub const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::EdDsa,
+    Algorithm::Ed25519,
+    Algorithm::Ps256,
+];
 /// How long a nonce is new, in seconds: answers carry another then.
 const NEW: i64 = 120;
 /// How long a nonce is good, in seconds.
@@ -39,7 +44,11 @@ pub async fn confirm(service: &Service, call: &Call) -> Result<Option<Confirmati
         Some(proof) => {
             let seen = digest(&["dpop", call.issuer_id(), &proof.thumbprint, &proof.jti]);
             // Beyond its window, and that of its nonce, it is refused anyway.
-            if !service.store.use_once(Once::DpopProof, seen, proof.forget_after + 1).await? {
+            if !service
+                .store
+                .use_once(Once::DpopProof, seen, proof.forget_after + 1)
+                .await?
+            {
                 return Err(ProofError::Replayed.into());
             }
             Ok(Some(Confirmation::Key(proof.thumbprint)))
@@ -55,7 +64,9 @@ fn verify(call: &Call) -> Result<Option<Proof>, Refusal> {
         (Some(header), None) => header,
         _ => return Err(ProofError::Several.into()),
     };
-    let proof = header.to_str().map_err(|_| Refusal::Malformed("the DPoP header is not ASCII"))?;
+    let proof = header
+        .to_str()
+        .map_err(|_| Refusal::Malformed("the DPoP header is not ASCII"))?;
     let url = call.url();
     let htu = Htu::parse(&url).map_err(|_| Refusal::Malformed("the issuer has no usable URL"))?;
     let expected = Expected {
@@ -89,7 +100,8 @@ fn is_good(ring: &Ring, issuer: &str, nonce: &str, now: i64) -> bool {
         return false;
     };
     let time = i64::from_be_bytes(*time);
-    verify_slices_are_equal(seal_given, &seal(ring, issuer, time)).is_ok() && (time..time.saturating_add(GOOD)).contains(&now)
+    verify_slices_are_equal(seal_given, &seal(ring, issuer, time)).is_ok()
+        && (time..time.saturating_add(GOOD)).contains(&now)
 }
 
 fn seal(ring: &Ring, issuer: &str, time: i64) -> [u8; 16] {
@@ -112,7 +124,8 @@ mod tests {
     fn ring(byte: u8) -> Ring {
         let nonce_key = STANDARD.encode([byte; 32]);
         // A ring needs a key.
-        let private = STANDARD.encode(crate::keys::signing::generate(countersign_policy::tokens::SigningAlgorithm::Es256).unwrap());
+        let private = STANDARD
+            .encode(crate::keys::signing::generate(countersign_policy::tokens::SigningAlgorithm::Es256).unwrap());
         let json = serde_json::json!({
             "nonceKey": nonce_key, "keys": [{"algorithm": "ES256", "private": private, "made": 0, "signsFrom": 0}],
         });
@@ -124,12 +137,19 @@ mod tests {
         let (one, other) = (ring(1), ring(2));
         let now = 1_800_000_000;
         let given = nonce(&one, "https://a.example", now);
-        assert_eq!(given, nonce(&one, "https://a.example", now + 1), "it changes every two minutes");
+        assert_eq!(
+            given,
+            nonce(&one, "https://a.example", now + 1),
+            "it changes every two minutes"
+        );
         assert!(is_good(&one, "https://a.example", &given, now + GOOD - NEW));
         assert!(!is_good(&one, "https://a.example", &given, now + GOOD + 1));
         assert!(!is_good(&one, "https://b.example", &given, now));
         assert!(!is_good(&other, "https://a.example", &given, now));
-        assert!(!is_good(&one, "https://a.example", &given, now - NEW - 1), "it is of the future");
+        assert!(
+            !is_good(&one, "https://a.example", &given, now - NEW - 1),
+            "it is of the future"
+        );
         for wrong in ["", "AAAA", "not base64!", &given[1..]] {
             assert!(!is_good(&one, "https://a.example", wrong, now), "{wrong}");
         }

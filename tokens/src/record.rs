@@ -56,7 +56,10 @@ impl Draft {
 
     /// What a partner signed. Its payload is no secret and its signature is left out, so that the record cannot be used.
     pub fn statement(&mut self, text: &str) {
-        let digest: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest: String = Sha256::digest(text.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let signed = text.rsplit_once('.').map_or("", |(signed, _)| signed);
         self.statement = Some(format!("sha256:{digest} {signed}"));
     }

@@ -32,13 +32,17 @@ pub enum RemoteError {
     #[error("the URL must be https, without user and password")]
     Url,
     /// It leads into the cluster or its neighbourhood.
-    #[error("its host is, or resolves to, a private address: allow its network by the flag --allowed-network if that is meant")]
+    #[error(
+        "its host is, or resolves to, a private address: allow its network by the flag --allowed-network if that is meant"
+    )]
     Private,
     /// The authorities cannot be read.
     #[error("caBundle holds no certificate that can be read: it must be PEM")]
     CaBundle,
     /// No good answer.
-    #[error("it cannot be fetched: check the address and its certificate, and that network policies let the token service there")]
+    #[error(
+        "it cannot be fetched: check the address and its certificate, and that network policies let the token service there"
+    )]
     Unreachable,
     /// A bad answer.
     #[error("it answers with status {0}")]
@@ -156,11 +160,17 @@ impl Guard {
         if roots.is_empty() {
             return Err(RemoteError::CaBundle);
         }
-        builder(&self.networks).tls_certs_only(roots).build().map_err(|_| RemoteError::CaBundle)
+        builder(&self.networks)
+            .tls_certs_only(roots)
+            .build()
+            .map_err(|_| RemoteError::CaBundle)
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where this binary makes its HTTP clients, with limits")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where this binary makes its HTTP clients, with limits"
+)]
 fn builder(networks: &Networks) -> ClientBuilder {
     Client::builder()
         .timeout(PATIENCE)
@@ -226,7 +236,10 @@ impl RemoteKeys {
             None => match self.fetch(url, ca_bundle).await {
                 Ok(keys) => {
                     let keys = Arc::new(keys);
-                    *kept = Kept { keys: Some((Arc::clone(&keys), now)), failed: None };
+                    *kept = Kept {
+                        keys: Some((Arc::clone(&keys), now)),
+                        failed: None,
+                    };
                     return Ok(keys);
                 }
                 Err(error) => {
@@ -255,11 +268,20 @@ impl RemoteKeys {
 /// If there is none.
 pub async fn fetch_text(guard: &Guard, url: &str, ca_bundle: Option<&str>) -> Result<String, RemoteError> {
     let client = guard.client(url, ca_bundle)?;
-    let mut response = client.get(url).header("accept", "application/json").send().await.map_err(|error| {
-        let private = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
-            .any(|error| matches!(error.downcast_ref(), Some(RemoteError::Private)));
-        if private { RemoteError::Private } else { RemoteError::Unreachable }
-    })?;
+    let mut response = client
+        .get(url)
+        .header("accept", "application/json")
+        .send()
+        .await
+        .map_err(|error| {
+            let private = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
+                .any(|error| matches!(error.downcast_ref(), Some(RemoteError::Private)));
+            if private {
+                RemoteError::Private
+            } else {
+                RemoteError::Unreachable
+            }
+        })?;
     if !response.status().is_success() {
         return Err(RemoteError::Status(response.status().as_u16()));
     }
@@ -320,7 +342,10 @@ mod tests {
         let guard = Guard::new(Networks::default());
         let error = fetch_text(&guard, "https://localhost:1/jwks", None).await.unwrap_err();
         assert_eq!(error, RemoteError::Private);
-        let guard = Guard::new(Networks::new(vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]));
+        let guard = Guard::new(Networks::new(vec![
+            "127.0.0.0/8".parse().unwrap(),
+            "::1/128".parse().unwrap(),
+        ]));
         let error = fetch_text(&guard, "https://localhost:1/jwks", None).await.unwrap_err();
         assert_eq!(error, RemoteError::Unreachable);
     }

@@ -116,19 +116,33 @@ impl Upstreams {
 
     async fn known(&self, upstream: &Upstream, now: i64, anew: bool) -> Result<Known, UpstreamError> {
         let mut all = self.known.lock().await;
-        if let Some(known) = all.get(&upstream.issuer).filter(|known| !anew && now < known.at + FRESH) {
+        if let Some(known) = all
+            .get(&upstream.issuer)
+            .filter(|known| !anew && now < known.at + FRESH)
+        {
             return Ok(known.clone());
         }
         let ca = upstream.ca_bundle.as_deref();
-        let url = format!("{}/.well-known/openid-configuration", upstream.issuer.trim_end_matches('/'));
-        let text = fetch_text(&self.guard, &url, ca).await.map_err(|_| UpstreamError::Metadata)?;
+        let url = format!(
+            "{}/.well-known/openid-configuration",
+            upstream.issuer.trim_end_matches('/')
+        );
+        let text = fetch_text(&self.guard, &url, ca)
+            .await
+            .map_err(|_| UpstreamError::Metadata)?;
         let metadata: Metadata = serde_json::from_str(&text).map_err(|_| UpstreamError::Metadata)?;
         if metadata.issuer != upstream.issuer {
             return Err(UpstreamError::OtherIssuer);
         }
-        let text = fetch_text(&self.guard, &metadata.jwks_uri, ca).await.map_err(|_| UpstreamError::Keys)?;
+        let text = fetch_text(&self.guard, &metadata.jwks_uri, ca)
+            .await
+            .map_err(|_| UpstreamError::Keys)?;
         let keys = Arc::new(KeySet::parse(&text).map_err(|_| UpstreamError::Keys)?);
-        let known = Known { metadata, keys, at: now };
+        let known = Known {
+            metadata,
+            keys,
+            at: now,
+        };
         all.insert(upstream.issuer.clone(), known.clone());
         Ok(known)
     }
@@ -138,10 +152,17 @@ impl Upstreams {
     /// # Errors
     ///
     /// If the upstream's metadata cannot be had.
-    pub async fn authorization_url(&self, upstream: &Upstream, with: &SignIn<'_>, now: i64) -> Result<Url, UpstreamError> {
+    pub async fn authorization_url(
+        &self,
+        upstream: &Upstream,
+        with: &SignIn<'_>,
+        now: i64,
+    ) -> Result<Url, UpstreamError> {
         let known = self.known(upstream, now, false).await?;
         let mut url = Url::parse(&known.metadata.authorization_endpoint).map_err(|_| UpstreamError::Metadata)?;
-        let scope: Vec<&str> = std::iter::once("openid").chain(upstream.scopes.iter().map(String::as_str)).collect();
+        let scope: Vec<&str> = std::iter::once("openid")
+            .chain(upstream.scopes.iter().map(String::as_str))
+            .collect();
         let challenge = pkce::challenge(with.verifier).map_err(|_| UpstreamError::Metadata)?;
         url.query_pairs_mut()
             .append_pair("response_type", "code")
@@ -205,12 +226,16 @@ impl Upstreams {
                 request = request.basic_auth(encode(&upstream.client_id), Some(encode(secret)));
             }
             None => {
-                let key = ring.signing(now).ok_or(UpstreamError::Exchange("there is no key to prove this service with"))?;
+                let key = ring
+                    .signing(now)
+                    .ok_or(UpstreamError::Exchange("there is no key to prove this service with"))?;
                 form.push(("client_assertion_type", ASSERTION_TYPE.to_owned()));
                 form.push(("client_assertion", assertion(key, upstream, jti, now)?));
             }
         }
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&form).finish();
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&form)
+            .finish();
         let answer = exchange(request, body).await?;
         self.verify(upstream, &answer.id_token, with.nonce, known, now).await
     }
@@ -234,7 +259,10 @@ impl Upstreams {
         }
         let text = |name: &str| claims.members().get(name).and_then(serde_json::Value::as_str);
         // With more audiences, it must say for which of them it was issued (OpenID Connect Core 1.0 section 3.1.3.7).
-        let several = claims.members().get("aud").is_some_and(|aud| aud.as_array().is_some_and(|all| all.len() > 1));
+        let several = claims
+            .members()
+            .get("aud")
+            .is_some_and(|aud| aud.as_array().is_some_and(|all| all.len() > 1));
         if (several || text("azp").is_some()) && text("azp") != Some(&upstream.client_id) {
             return Err(UpstreamError::IdToken("it is for another client"));
         }
@@ -255,7 +283,8 @@ fn assertion(key: &SigningKey, upstream: &Upstream, jti: &str, now: i64) -> Resu
     let claims = json!({
         "iss": upstream.client_id, "sub": upstream.client_id, "aud": upstream.issuer, "jti": jti, "iat": now, "exp": now + 60,
     });
-    key.sign("JWT", &claims.to_string()).map_err(|_| UpstreamError::Exchange("no assertion could be signed"))
+    key.sign("JWT", &claims.to_string())
+        .map_err(|_| UpstreamError::Exchange("no assertion could be signed"))
 }
 
 async fn exchange(request: reqwest::RequestBuilder, body: String) -> Result<Answer, UpstreamError> {
@@ -270,7 +299,11 @@ async fn exchange(request: reqwest::RequestBuilder, body: String) -> Result<Answ
         return Err(UpstreamError::Exchange("its token endpoint refuses"));
     }
     let mut text = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response.chunk().await.map_err(|_| UpstreamError::Exchange("its answer broke off"))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|_| UpstreamError::Exchange("its answer broke off"))?
+    {
         if text.len() + chunk.len() > LARGEST {
             return Err(UpstreamError::Exchange("its answer is too large"));
         }

@@ -1,8 +1,8 @@
 //! The token of a request.
 
-use sha2::{Digest as _, Sha256};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::refusal::Refusal;

@@ -21,10 +21,10 @@ use super::refusal::Refusal;
 use super::request::{self, Asked};
 use super::settings::Settings;
 use super::subject;
-use crate::bundle;
 use crate::bounds::{LONGEST_MESSAGE, bounded};
-use countersign_runtime::callers::{Account, Caller, Callers, Cluster, PodView};
+use crate::bundle;
 use crate::issue::{Issuer, Path};
+use countersign_runtime::callers::{Account, Caller, Callers, Cluster, PodView};
 
 /// Each proxy of a mesh keeps a connection, and asks for little. What has not asked for ten minutes can connect again.
 pub const LIMITS: Limits = Limits {

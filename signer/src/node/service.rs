@@ -22,11 +22,11 @@ use super::proto::{
 };
 use super::{Refusal, Tokens, bundles, check, messages};
 use crate::bounds::{LONGEST_MESSAGE, bounded};
-use countersign_runtime::callers::{Account, Caller, Callers, Cluster};
 use crate::grant::Grant;
 use crate::identities::Identities;
 use crate::issue::{Issuer, Path};
 use crate::key::PublicKey;
+use countersign_runtime::callers::{Account, Caller, Callers, Cluster};
 
 /// The audience of the agents' tokens.
 pub const AUDIENCE: &str = "countersign-signer";

@@ -19,8 +19,13 @@ const LONGEST: i64 = 600;
 const LONGEST_STATEMENT: i64 = 3600;
 /// The algorithms that clients may sign with (FAPI 2.0 section 5.4.1, and ECDSA on P-384). A key whose JWK names its `alg` takes
 /// that one only.
-pub const ALGORITHMS: [Algorithm; 5] =
-    [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa, Algorithm::Ed25519, Algorithm::Ps256];
+pub const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::EdDsa,
+    Algorithm::Ed25519,
+    Algorithm::Ps256,
+];
 
 /// Why an assertion counts for nothing.
 pub enum Rejected {
@@ -36,12 +41,15 @@ pub enum Rejected {
 
 /// Checks that an assertion authenticates the client, to this issuer, and is new.
 pub(super) async fn check(service: &Service, call: &Call, client: &Client, text: &str) -> Result<(), Refusal> {
-    verify(service, call, client, text, Purpose::ClientAuthentication).await.map(drop).map_err(|why| match why {
-        Rejected::NoKeys => ClientError::NoKeys.into(),
-        Rejected::Assertion(error) => ClientError::from(error).into(),
-        Rejected::Replayed => ClientError::Replayed.into(),
-        Rejected::Unavailable(refusal) => refusal,
-    })
+    verify(service, call, client, text, Purpose::ClientAuthentication)
+        .await
+        .map(drop)
+        .map_err(|why| match why {
+            Rejected::NoKeys => ClientError::NoKeys.into(),
+            Rejected::Assertion(error) => ClientError::from(error).into(),
+            Rejected::Replayed => ClientError::Replayed.into(),
+            Rejected::Unavailable(refusal) => refusal,
+        })
 }
 
 /// Verifies an assertion of the client's, and remembers it.
@@ -67,12 +75,24 @@ pub async fn verify(
         audiences: &[call.issuer_id(), &token_url, &own_url],
         audience_array: true,
         algorithms: &ALGORITHMS,
-        longest: if purpose == Purpose::Grant { LONGEST_STATEMENT } else { LONGEST },
+        longest: if purpose == Purpose::Grant {
+            LONGEST_STATEMENT
+        } else {
+            LONGEST
+        },
     };
     let verified = by_keys(service, call, client, text, &expected).await?;
-    let kind = if purpose == Purpose::Grant { "statement" } else { "assertion" };
+    let kind = if purpose == Purpose::Grant {
+        "statement"
+    } else {
+        "assertion"
+    };
     let seen = digest(&[kind, call.issuer_id(), &id, &verified.jti]);
-    match service.store.use_once(Once::Assertion, seen, verified.forget_after() + 1).await {
+    match service
+        .store
+        .use_once(Once::Assertion, seen, verified.forget_after() + 1)
+        .await
+    {
         Ok(true) => Ok(verified),
         Ok(false) => Err(Rejected::Replayed),
         Err(error) => Err(Rejected::Unavailable(error.into())),
@@ -86,7 +106,12 @@ async fn by_keys(
     text: &str,
     expected: &Expected<'_>,
 ) -> Result<Assertion, Rejected> {
-    let Authentication::PrivateKeyJwt { keys, jwks_uri, ca_bundle } = &client.authentication else {
+    let Authentication::PrivateKeyJwt {
+        keys,
+        jwks_uri,
+        ca_bundle,
+    } = &client.authentication
+    else {
         return Err(Rejected::NoKeys);
     };
     if let Some(keys) = keys {
@@ -94,11 +119,19 @@ async fn by_keys(
     }
     let uri = jwks_uri.as_deref().ok_or(Rejected::NoKeys)?;
     let ca = ca_bundle.as_deref();
-    let keys: Arc<KeySet> = service.remote.get(uri, ca, call.now).await.map_err(|_| Rejected::NoKeys)?;
+    let keys: Arc<KeySet> = service
+        .remote
+        .get(uri, ca, call.now)
+        .await
+        .map_err(|_| Rejected::NoKeys)?;
     match assertion::verify(text, &keys, expected, call.now) {
         // The client may have turned its key since.
         Err(AssertionError::Jws(JwsError::NoKey)) => {
-            let keys = service.remote.again(uri, ca, call.now).await.map_err(|_| Rejected::NoKeys)?;
+            let keys = service
+                .remote
+                .again(uri, ca, call.now)
+                .await
+                .map_err(|_| Rejected::NoKeys)?;
             assertion::verify(text, &keys, expected, call.now).map_err(Rejected::Assertion)
         }
         other => other.map_err(Rejected::Assertion),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use countersign_identity::svid::{self, Withdrawn, X509Svid};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use countersign_identity::svid::{self, Withdrawn, X509Svid};
 use countersign_identity::{Bundles, Fingerprint};
 use countersign_policy::tokens::Authentication;
 use jiff::Timestamp;
@@ -55,7 +55,8 @@ fn has_dns_name(certificate: &[u8], name: &str) -> bool {
     let names = certificate.subject_alternative_name().ok().flatten();
     names.is_some_and(|names| {
         let all = names.value.general_names.iter();
-        all.clone().any(|one| matches!(one, GeneralName::DNSName(dns) if dns.eq_ignore_ascii_case(name)))
+        all.clone()
+            .any(|one| matches!(one, GeneralName::DNSName(dns) if dns.eq_ignore_ascii_case(name)))
     })
 }
 
@@ -66,11 +67,13 @@ pub(super) fn check_self_signed(call: &Call, thumbprints: &BTreeSet<String>) -> 
     if !thumbprints.contains(&fingerprint(certificate)) {
         return Err(ClientError::Certificate("its thumbprint is not registered".to_owned()));
     }
-    let (_, parsed) =
-        x509_parser::parse_x509_certificate(certificate).map_err(|_| ClientError::Certificate("it cannot be read".to_owned()))?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
+        .map_err(|_| ClientError::Certificate("it cannot be read".to_owned()))?;
     let validity = parsed.validity();
     if validity.not_before.timestamp() > call.now || validity.not_after.timestamp() < call.now {
-        return Err(ClientError::Certificate("it is past its end, or not valid yet".to_owned()));
+        return Err(ClientError::Certificate(
+            "it is past its end, or not valid yet".to_owned(),
+        ));
     }
     Ok(())
 }

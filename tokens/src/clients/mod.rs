@@ -88,5 +88,7 @@ async fn check(service: &Service, call: &Call, client: &Client, presented: &Pres
 fn workload(call: &Call) -> Result<Party, ClientError> {
     let svid = certificate::svid(call)?;
     let workload = call.directory.workload_called(&svid.id().to_string());
-    workload.map(|workload| Party::Workload(Arc::clone(workload))).ok_or(ClientError::Unknown)
+    workload
+        .map(|workload| Party::Workload(Arc::clone(workload)))
+        .ok_or(ClientError::Unknown)
 }

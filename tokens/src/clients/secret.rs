@@ -10,16 +10,25 @@ use crate::protocol::refusal::ClientError;
 use crate::service::Service;
 
 /// The hash of nothing that anybody knows, with the parameters that are recommended: for clients that are not there.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$Y291bnRlcnNpZ24tbm9ib2R5$YW55dGhpbmcgYnV0IGEgcmVhbCBoYXNoIG9mIGl0Li4";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$Y291bnRlcnNpZ24tbm9ib2R5$YW55dGhpbmcgYnV0IGEgcmVhbCBoYXNoIG9mIGl0Li4";
 
 /// Checks a secret against the hashes that count now. All of them are tried, whichever fits.
 pub(super) async fn check(service: &Service, now: i64, hashes: &[SecretHash], secret: &str) -> Result<(), Refusal> {
-    let valid: Vec<String> = hashes.iter().filter(|hash| hash.not_after > now).map(|hash| hash.hash.clone()).collect();
+    let valid: Vec<String> = hashes
+        .iter()
+        .filter(|hash| hash.not_after > now)
+        .map(|hash| hash.hash.clone())
+        .collect();
     if valid.is_empty() {
         pretend(service).await;
         return Err(ClientError::Secret.into());
     }
-    if verify(service, valid, secret).await? { Ok(()) } else { Err(ClientError::Secret.into()) }
+    if verify(service, valid, secret).await? {
+        Ok(())
+    } else {
+        Err(ClientError::Secret.into())
+    }
 }
 
 /// Takes as long as a check.
@@ -32,7 +41,9 @@ async fn verify(service: &Service, hashes: Vec<String>, secret: &str) -> Result<
     let _turn = service.limits.hashing().await?;
     let secret = Zeroizing::new(secret.as_bytes().to_vec());
     let fits = spawn_blocking(move || {
-        let tried = hashes.iter().map(|hash| Argon2::default().verify_password(&secret, hash.as_str()).is_ok());
+        let tried = hashes
+            .iter()
+            .map(|hash| Argon2::default().verify_password(&secret, hash.as_str()).is_ok());
         tried.fold(false, |any, fits| any | fits)
     });
     fits.await.map_err(|_| Refusal::Unavailable("the check of secrets"))

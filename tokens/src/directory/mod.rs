@@ -1,5 +1,6 @@
 //! Who may get which tokens from which issuer: the users' objects, understood, swapped whole when one of them changes.
 
+pub mod build;
 mod party;
 pub mod place;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use countersign_identity::{Bundle, KeySet};
 use countersign_policy::tokens::{Client, ManagedIssuer, Workload};
 
+pub use build::{Built, ClientObject, IssuerObject, Sources, build};
 pub use party::{Party, Permit};
 pub use place::{Endpoint, Place};
 
@@ -71,6 +73,8 @@ impl Directory {
 
     /// The workload with this SPIFFE ID.
     pub fn workload_called(&self, spiffe_id: &str) -> Option<&Arc<Workload>> {
-        self.workloads.values().find(|workload| workload.spiffe_id.to_string() == spiffe_id)
+        self.workloads
+            .values()
+            .find(|workload| workload.spiffe_id.to_string() == spiffe_id)
     }
 }

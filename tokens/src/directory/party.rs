@@ -77,7 +77,10 @@ impl Party {
     ///
     /// The same.
     pub fn permit_for(&self, issuer: &ManagedIssuer, audience: &str, scope: Option<&str>) -> Result<Permit, Refusal> {
-        let own = self.audiences(&issuer.name).and_then(|own| own.get(audience)).ok_or(NOT_YOURS)?;
+        let own = self
+            .audiences(&issuer.name)
+            .and_then(|own| own.get(audience))
+            .ok_or(NOT_YOURS)?;
         let at = issuer.audiences.get(audience).ok_or(NOT_YOURS)?;
         let scopes = match scope {
             None => own.clone(),
@@ -95,9 +98,10 @@ impl Party {
     /// Whether it proved who it is by more than its name.
     pub fn is_proven(&self) -> bool {
         match self {
-            Self::Client(client) => {
-                !matches!(client.authentication, Authentication::Public | Authentication::Federated(_))
-            }
+            Self::Client(client) => !matches!(
+                client.authentication,
+                Authentication::Public | Authentication::Federated(_)
+            ),
             Self::Workload(_) => true,
         }
     }
@@ -110,11 +114,18 @@ impl Party {
         let own = self.audiences(&issuer.name).ok_or(NOT_YOURS)?;
         let mut asked = form.all("resource").chain(form.all("audience"));
         match (asked.next(), asked.next()) {
-            (Some(_), Some(_)) => Err(Refusal::Target("a token is for one API: name one `resource` in each request")),
-            (Some(name), None) => own.get_key_value(name).map(|(name, scopes)| (name.as_str(), scopes)).ok_or(NOT_YOURS),
+            (Some(_), Some(_)) => Err(Refusal::Target(
+                "a token is for one API: name one `resource` in each request",
+            )),
+            (Some(name), None) => own
+                .get_key_value(name)
+                .map(|(name, scopes)| (name.as_str(), scopes))
+                .ok_or(NOT_YOURS),
             (None, _) => match own.iter().next() {
                 Some((name, scopes)) if own.len() == 1 => Ok((name, scopes)),
-                _ => Err(Refusal::Target("name the API that the token is for, by `resource` (RFC 8707)")),
+                _ => Err(Refusal::Target(
+                    "name the API that the token is for, by `resource` (RFC 8707)",
+                )),
             },
         }
     }

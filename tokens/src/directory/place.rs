@@ -123,8 +123,16 @@ mod tests {
     #[case::no_path_given("https://a.example/one", "/token", None)]
     #[case::longer("https://a.example", "/token/x", None)]
     #[case::case("https://a.example", "/Token", None)]
-    #[case::openid("https://a.example/one", "/one/.well-known/openid-configuration", Some(Endpoint::Metadata))]
-    #[case::oauth("https://a.example/one", "/.well-known/oauth-authorization-server/one", Some(Endpoint::Metadata))]
+    #[case::openid(
+        "https://a.example/one",
+        "/one/.well-known/openid-configuration",
+        Some(Endpoint::Metadata)
+    )]
+    #[case::oauth(
+        "https://a.example/one",
+        "/.well-known/oauth-authorization-server/one",
+        Some(Endpoint::Metadata)
+    )]
     #[case::oauth_of_another("https://a.example/one", "/.well-known/oauth-authorization-server", None)]
     fn endpoints_are_below_their_issuer(#[case] issuer: &str, #[case] path: &str, #[case] expected: Option<Endpoint>) {
         assert_eq!(Place::of(issuer).unwrap().endpoint(path), expected);

@@ -2,7 +2,9 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -62,7 +64,10 @@ pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Response {
 
 /// The method is another.
 pub(super) fn not_allowed(allowed: &[Method]) -> Response {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "the method is not one of this endpoint's");
+    let mut response = plain(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "the method is not one of this endpoint's",
+    );
     let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
     if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
         response.headers_mut().insert(ALLOW, value);
@@ -76,7 +81,10 @@ pub(super) fn refused(refusal: &Refusal, call: Option<&Call>) -> Response {
     let mut response = json(refusal.status(), &body);
     let headers = response.headers_mut();
     if refusal.status() == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"countersign\""));
+        headers.insert(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"countersign\""),
+        );
     }
     if let Refusal::TooMany(seconds) = refusal {
         headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
@@ -93,7 +101,9 @@ pub(super) fn with_nonce(response: &mut Response, call: &Call) {
         return;
     }
     if let Ok(value) = HeaderValue::from_str(&nonce(&call.ring, call.issuer_id(), call.now)) {
-        response.headers_mut().insert(HeaderName::from_static(DPOP_NONCE), value);
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(DPOP_NONCE), value);
     }
 }
 

@@ -76,7 +76,10 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
 
 fn to_the_user(service: &Service, call: &Call, draft: &Draft, refusal: &Refusal) -> Response {
     service.recorder.decided(call.endpoint, draft, Some(refusal));
-    answer::plain(StatusCode::BAD_REQUEST, format!("This sign-in cannot go on: {}", refusal.description()))
+    answer::plain(
+        StatusCode::BAD_REQUEST,
+        format!("This sign-in cannot go on: {}", refusal.description()),
+    )
 }
 
 /// Tells the client, by way of the browser (RFC 6749 section 4.1.2.1, RFC 9207).
@@ -110,7 +113,9 @@ async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), 
     let client = call.issuer.clients.get(id).map(Arc::clone);
     let client = client.ok_or(Refusal::NotOffered("no client of that client_id is registered here"))?;
     if call.form.has("request") {
-        return Err(Refusal::NotOffered("request objects are not offered: push the request (RFC 9126)"));
+        return Err(Refusal::NotOffered(
+            "request objects are not offered: push the request (RFC 9126)",
+        ));
     }
     let Some(uri) = call.form.one("request_uri")? else {
         if client.require_par {
@@ -121,9 +126,16 @@ async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), 
     };
     const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used before, or was not used in time");
     let kept = digest(&["pushed", call.issuer_id(), uri]);
-    let text = service.store.take_pending(Pending::PushedRequest, kept, call.now).await?.ok_or(GONE)?;
+    let text = service
+        .store
+        .take_pending(Pending::PushedRequest, kept, call.now)
+        .await?
+        .ok_or(GONE)?;
     let pairs: Vec<(String, String)> = serde_json::from_str(&text).map_err(|_| GONE)?;
-    let form: Form = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let form: Form = pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     if form.one("client_id")? != Some(id) {
         return Err(GONE);
     }
@@ -142,7 +154,10 @@ pub(super) fn target(client: &Client, form: &Form) -> Result<Target, Refusal> {
     if !known {
         return Err(Refusal::NotOffered("the redirect_uri is none of the client's"));
     }
-    Ok(Target { redirect_uri: uri, state })
+    Ok(Target {
+        redirect_uri: uri,
+        state,
+    })
 }
 
 /// On a user's own device the port is known only when the application listens (RFC 8252 section 7.3).
@@ -157,11 +172,20 @@ fn is_on_loopback(client: &Client, uri: &str) -> bool {
     };
     let Some(asked) = portless(uri) else { return false };
     client.authentication == Authentication::Public
-        && client.redirect_uris.iter().filter_map(|known| portless(known)).any(|known| known == asked)
+        && client
+            .redirect_uris
+            .iter()
+            .filter_map(|known| portless(known))
+            .any(|known| known == asked)
 }
 
 /// What the code will stand for, if the user signs in.
-pub(super) fn authorized(call: &Call, client: &Arc<Client>, form: &Form, target: &Target) -> Result<Authorized, Refusal> {
+pub(super) fn authorized(
+    call: &Call,
+    client: &Arc<Client>,
+    form: &Form,
+    target: &Target,
+) -> Result<Authorized, Refusal> {
     let party = Party::Client(Arc::clone(client));
     party.may(Grant::AuthorizationCode)?;
     if form.needed("response_type")? != "code" {
@@ -171,7 +195,9 @@ pub(super) fn authorized(call: &Call, client: &Arc<Client>, form: &Form, target:
         return Err(Refusal::NotOffered("only the response mode `query` is offered"));
     }
     if form.one("code_challenge_method")? != Some("S256") {
-        return Err(Refusal::NotOffered("code_challenge_method must be S256 (RFC 7636; `plain` is not offered)"));
+        return Err(Refusal::NotOffered(
+            "code_challenge_method must be S256 (RFC 7636; `plain` is not offered)",
+        ));
     }
     let challenge = form.needed("code_challenge")?;
     pkce::check_challenge(challenge).map_err(|_| Refusal::NotOffered("code_challenge is no SHA-256 in base64url"))?;
@@ -181,8 +207,13 @@ pub(super) fn authorized(call: &Call, client: &Arc<Client>, form: &Form, target:
     };
     short("state")?;
     let scope = form.one("scope")?.unwrap_or_default();
-    let (own, openid): (Vec<&str>, bool) =
-        (scope.split(' ').filter(|scope| !OPENID.contains(scope) && !scope.is_empty()).collect(), scope.split(' ').any(|one| one == "openid"));
+    let (own, openid): (Vec<&str>, bool) = (
+        scope
+            .split(' ')
+            .filter(|scope| !OPENID.contains(scope) && !scope.is_empty())
+            .collect(),
+        scope.split(' ').any(|one| one == "openid"),
+    );
     let mut asked: Form = form.all("resource").map(|value| ("resource", value)).collect();
     if !own.is_empty() {
         asked.set("scope", &own.join(" "));
@@ -215,7 +246,9 @@ async fn begin(
 ) -> Result<Response, Refusal> {
     let authorized = authorized(call, client, form, target)?;
     let upstream = call.issuer.managed.upstream.as_ref();
-    let upstream = upstream.ok_or(Refusal::NotOffered("users do not sign in at this issuer: it has no upstream"))?;
+    let upstream = upstream.ok_or(Refusal::NotOffered(
+        "users do not sign in at this issuer: it has no upstream",
+    ))?;
     let mut texts = [const { String::new() }; 4];
     for text in &mut texts {
         *text = random_text(&service.random::<32>()?);
@@ -228,11 +261,21 @@ async fn begin(
         }
     }
     let callback = call.issuer.place.url(Endpoint::Callback);
-    let sign_in = SignIn { callback: &callback, state: &state, nonce: &nonce, verifier: &verifier, hints: &hints };
-    let url = service.upstreams.authorization_url(upstream, &sign_in, call.now).await.map_err(|error| {
-        tracing::warn!(%error, issuer = call.issuer_id(), "users cannot be sent to sign in");
-        Refusal::Unavailable("the identity provider at which users sign in")
-    })?;
+    let sign_in = SignIn {
+        callback: &callback,
+        state: &state,
+        nonce: &nonce,
+        verifier: &verifier,
+        hints: &hints,
+    };
+    let url = service
+        .upstreams
+        .authorization_url(upstream, &sign_in, call.now)
+        .await
+        .map_err(|error| {
+            tracing::warn!(%error, issuer = call.issuer_id(), "users cannot be sent to sign in");
+            Refusal::Unavailable("the identity provider at which users sign in")
+        })?;
     let under_way = UnderWay {
         authorized,
         state: target.state.clone(),
@@ -242,7 +285,10 @@ async fn begin(
     };
     let text = serde_json::to_string(&under_way).map_err(|_| Refusal::Unavailable("the store"))?;
     let kept = digest(&["sign-in", call.issuer_id(), &state]);
-    service.store.put_pending(Pending::SignIn, kept, text, call.now + SIGN_IN).await?;
+    service
+        .store
+        .put_pending(Pending::SignIn, kept, text, call.now + SIGN_IN)
+        .await?;
     let mut response = answer::redirect(url.as_str());
     let cookie = format!("{COOKIE}={browser}; Max-Age={SIGN_IN}; Path=/; Secure; HttpOnly; SameSite=Lax");
     if let Ok(value) = HeaderValue::from_str(&cookie) {

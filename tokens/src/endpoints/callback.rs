@@ -23,7 +23,10 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
         Ok(under_way) => under_way,
         Err(refusal) => {
             service.recorder.decided(call.endpoint, draft, Some(&refusal));
-            let text = format!("This sign-in cannot go on: {}. Begin again at the application.", refusal.description());
+            let text = format!(
+                "This sign-in cannot go on: {}. Begin again at the application.",
+                refusal.description()
+            );
             return answer::plain(StatusCode::BAD_REQUEST, text);
         }
     };
@@ -52,18 +55,30 @@ async fn under_way(service: &Service, call: &Call) -> Result<UnderWay, Refusal> 
     const UNKNOWN: Refusal = Refusal::NotOffered("it is not known here, was ended before, or took too long");
     let state = call.form.needed("state")?;
     let kept = digest(&["sign-in", call.issuer_id(), state]);
-    let text = service.store.peek_pending(Pending::SignIn, kept, call.now).await?.ok_or(UNKNOWN)?;
+    let text = service
+        .store
+        .peek_pending(Pending::SignIn, kept, call.now)
+        .await?
+        .ok_or(UNKNOWN)?;
     let under_way: UnderWay = serde_json::from_str(&text).map_err(|_| UNKNOWN)?;
     let cookie = cookies(call).any(|value| digest(&["browser", value]) == under_way.browser);
     if !cookie {
         return Err(Refusal::NotOffered("it was begun in another browser"));
     }
-    service.store.take_pending(Pending::SignIn, kept, call.now).await?.ok_or(UNKNOWN)?;
+    service
+        .store
+        .take_pending(Pending::SignIn, kept, call.now)
+        .await?
+        .ok_or(UNKNOWN)?;
     Ok(under_way)
 }
 
 fn cookies(call: &Call) -> impl Iterator<Item = &str> {
-    let headers = call.headers.get_all(COOKIES).iter().filter_map(|header| header.to_str().ok());
+    let headers = call
+        .headers
+        .get_all(COOKIES)
+        .iter()
+        .filter_map(|header| header.to_str().ok());
     headers
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
@@ -78,7 +93,11 @@ async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut D
         Refusal::Denied
     };
     // Mix-up: whoever answered must be who was asked (RFC 9700 section 4.4).
-    service.upstreams.check_issuer(upstream, call.form.one("iss")?, call.now).await.map_err(failed)?;
+    service
+        .upstreams
+        .check_issuer(upstream, call.form.one("iss")?, call.now)
+        .await
+        .map_err(failed)?;
     if call.form.has("error") {
         return Err(Refusal::Denied);
     }
@@ -92,7 +111,11 @@ async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut D
     };
     let jti = random_text(&service.random::<32>()?);
     let given = call.form.needed("code")?;
-    let user = service.upstreams.user(upstream, &sign_in, given, &call.ring, &jti, call.now).await.map_err(failed)?;
+    let user = service
+        .upstreams
+        .user(upstream, &sign_in, given, &call.ring, &jti, call.now)
+        .await
+        .map_err(failed)?;
     let mut authorized = under_way.authorized;
     // No client and no workload has a colon there: none can pass for a user (RFC 9700 section 4.15).
     authorized.subject = format!("user:{}", user.subject);
@@ -100,6 +123,9 @@ async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut D
     draft.subject = Some(authorized.subject.clone());
     let code = Handle::Code.text(&service.random::<32>()?);
     let text = serde_json::to_string(&authorized).map_err(|_| Refusal::Unavailable("the store"))?;
-    service.store.put_code(digest(&["code", call.issuer_id(), &code]), text, call.now + CODE).await?;
+    service
+        .store
+        .put_code(digest(&["code", call.issuer_id(), &code]), text, call.now + CODE)
+        .await?;
     Ok(code)
 }

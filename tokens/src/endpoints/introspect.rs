@@ -34,7 +34,11 @@ async fn introspect(service: &Service, call: &Call, draft: &mut Draft) -> Result
     let unknown = json!({"active": false});
     if let Some(claims) = own::live(service, call, token).await? {
         draft.token = Some(claims.jti.clone());
-        return Ok(if may_know(call, &party, &claims) { told(&claims) } else { unknown });
+        return Ok(if may_know(call, &party, &claims) {
+            told(&claims)
+        } else {
+            unknown
+        });
     }
     if let Some((family, true)) = service.store.family_of(kept_refresh(call, token), call.now).await? {
         if family.client == party.id() && family.issuer == call.issuer_id() {
@@ -50,16 +54,29 @@ async fn introspect(service: &Service, call: &Call, draft: &mut Draft) -> Result
 /// A client, or a workload by its certificate or by its service account token.
 async fn who(service: &Service, call: &Call) -> Result<Party, Refusal> {
     let bearer = call.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-    let bearer = bearer.and_then(|header| header.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let bearer = bearer
+        .and_then(|header| header.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some((_, token)) = bearer else {
         let party = clients::authenticate(service, call).await?;
-        return if party.is_proven() { Ok(party) } else { Err(ClientError::OtherMethod.into()) };
+        return if party.is_proven() {
+            Ok(party)
+        } else {
+            Err(ClientError::OtherMethod.into())
+        };
     };
-    let account = service.workloads.of(token.trim(), call.issuer_id()).await.map_err(|error| match error {
-        CallerError::Refused => Refusal::from(ClientError::Unknown),
-        CallerError::Unreachable => Refusal::Unavailable("the API server, which knows service account tokens,"),
-    })?;
-    let workload = call.directory.workload(&account.namespace, &account.name).ok_or(ClientError::Unknown)?;
+    let account = service
+        .workloads
+        .of(token.trim(), call.issuer_id())
+        .await
+        .map_err(|error| match error {
+            CallerError::Refused => Refusal::from(ClientError::Unknown),
+            CallerError::Unreachable => Refusal::Unavailable("the API server, which knows service account tokens,"),
+        })?;
+    let workload = call
+        .directory
+        .workload(&account.namespace, &account.name)
+        .ok_or(ClientError::Unknown)?;
     Ok(Party::Workload(workload.clone()))
 }
 

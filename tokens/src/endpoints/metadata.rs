@@ -29,7 +29,11 @@ fn document(call: &Call) -> Value {
     let url = |endpoint| call.issuer.place.url(endpoint);
     let assertion_algorithms: Vec<&str> = ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect();
     let proof_algorithms: Vec<&str> = crate::proof::ALGORITHMS.iter().copied().map(Algorithm::name).collect();
-    let mut scopes: Vec<&str> = managed.audiences.values().flat_map(|at| at.scopes.iter().map(String::as_str)).collect();
+    let mut scopes: Vec<&str> = managed
+        .audiences
+        .values()
+        .flat_map(|at| at.scopes.iter().map(String::as_str))
+        .collect();
     let mut grants = vec!["client_credentials", TOKEN_EXCHANGE, JWT_BEARER];
     let mut methods = vec!["private_key_jwt", "client_secret_basic", "client_secret_post"];
     methods.extend(["tls_client_auth", "self_signed_tls_client_auth", "none"]);

@@ -36,7 +36,10 @@ async fn answer_request(State(service): State<Arc<Service>>, request: Request) -
         return answer::plain(StatusCode::NOT_FOUND, "no issuer of this service is here");
     };
     let Some(ring) = service.rings.load().get(&issuer.managed.name).map(Arc::clone) else {
-        return answer::plain(StatusCode::SERVICE_UNAVAILABLE, "the issuer has no keys yet: see the status of its TokenIssuer");
+        return answer::plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the issuer has no keys yet: see the status of its TokenIssuer",
+        );
     };
     let allowed = methods(endpoint);
     if !allowed.contains(request.method()) {

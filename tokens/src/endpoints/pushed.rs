@@ -20,7 +20,12 @@ use crate::upstream::random_text;
 /// How long a pushed request waits for its user, in seconds.
 const WAITS: i64 = 90;
 /// What proves the client is not kept.
-const NOT_KEPT: [&str; 4] = ["client_assertion", "client_assertion_type", "client_secret", "client_id"];
+const NOT_KEPT: [&str; 4] = [
+    "client_assertion",
+    "client_assertion_type",
+    "client_secret",
+    "client_id",
+];
 
 pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) -> Response {
     draft.grant = Some("authorization_code");
@@ -42,7 +47,9 @@ async fn push(service: &Service, call: &Call, draft: &mut Draft) -> Result<Strin
         return Err(ClientError::OtherMethod.into());
     };
     if call.form.has("request_uri") || call.form.has("request") {
-        return Err(Refusal::NotOffered("a pushed request has its parameters in itself (RFC 9126 section 2.1)"));
+        return Err(Refusal::NotOffered(
+            "a pushed request has its parameters in itself (RFC 9126 section 2.1)",
+        ));
     }
     let mut form: Form = call.form.kept(&NOT_KEPT).into_iter().collect();
     form.set("client_id", &client.id());
@@ -55,9 +62,15 @@ async fn push(service: &Service, call: &Call, draft: &mut Draft) -> Result<Strin
     }
     let target = authorize::target(client, &form)?;
     authorize::authorized(call, client, &form, &target)?;
-    let uri = format!("urn:ietf:params:oauth:request_uri:{}", random_text(&service.random::<32>()?));
+    let uri = format!(
+        "urn:ietf:params:oauth:request_uri:{}",
+        random_text(&service.random::<32>()?)
+    );
     let text = serde_json::to_string(&form.kept(&[])).map_err(|_| Refusal::Unavailable("the store"))?;
     let kept = digest(&["pushed", call.issuer_id(), &uri]);
-    service.store.put_pending(Pending::PushedRequest, kept, text, call.now + WAITS).await?;
+    service
+        .store
+        .put_pending(Pending::PushedRequest, kept, text, call.now + WAITS)
+        .await?;
     Ok(uri)
 }

@@ -47,16 +47,25 @@ impl Head {
 pub(super) async fn read(request: Request) -> Result<(Form, HeaderMap), Refusal> {
     let (parts, body) = request.into_parts();
     if parts.method != Method::POST {
-        return Ok((Form::parse(parts.uri.query().unwrap_or_default().as_bytes())?, parts.headers));
+        return Ok((
+            Form::parse(parts.uri.query().unwrap_or_default().as_bytes())?,
+            parts.headers,
+        ));
     }
     // In the query, parameters would end up in logs (RFC 6749 section 2.3.1).
     if parts.uri.query().is_some_and(|query| !query.is_empty()) {
         return Err(Refusal::Malformed("parameters belong into the body, not into the URL"));
     }
-    let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(Refusal::Malformed("the body must be application/x-www-form-urlencoded (RFC 6749 appendix B)"));
+        return Err(Refusal::Malformed(
+            "the body must be application/x-www-form-urlencoded (RFC 6749 appendix B)",
+        ));
     }
     Ok((Form::parse(&collect(body).await?)?, parts.headers))
 }

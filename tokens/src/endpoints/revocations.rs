@@ -33,7 +33,9 @@ async fn list(service: &Service, call: &Call) -> Result<String, Refusal> {
         let all = service.store.revocations_live(issuer, call.now).await?;
         return sign(call, call.now, 0, &all, false);
     };
-    let since: u64 = since.parse().map_err(|_| Refusal::Malformed("since is the `sequence` of the list before"))?;
+    let since: u64 = since
+        .parse()
+        .map_err(|_| Refusal::Malformed("since is the `sequence` of the list before"))?;
     let rounds = WAIT.as_millis() / LOOK.as_millis();
     for _ in 0..rounds {
         let news = service.store.revocations_since(issuer.clone(), since, MOST).await?;
@@ -58,7 +60,10 @@ fn sign(call: &Call, now: i64, since: u64, entries: &[(u64, Revocation)], more: 
         "more": more,
         "revocations": entries.iter().map(|(_, revocation)| entry(revocation)).collect::<Vec<_>>(),
     });
-    let key = call.ring.signing(now).ok_or(Refusal::Unavailable("the issuer's signing key"))?;
+    let key = call
+        .ring
+        .signing(now)
+        .ok_or(Refusal::Unavailable("the issuer's signing key"))?;
     Ok(key.sign("revocation-list+jwt", &claims.to_string())?)
 }
 
@@ -70,7 +75,11 @@ fn entry(revocation: &Revocation) -> Value {
         RevocationKind::Family => "sid",
         RevocationKind::IssuedBefore => "iss",
     };
-    let value = if revocation.kind == RevocationKind::IssuedBefore { &revocation.issuer } else { &revocation.value };
+    let value = if revocation.kind == RevocationKind::IssuedBefore {
+        &revocation.issuer
+    } else {
+        &revocation.value
+    };
     let mut entry = json!({"claim": name, "value": value, "until": revocation.until});
     if let Some(before) = revocation.issued_before {
         entry["issued_before"] = before.into();

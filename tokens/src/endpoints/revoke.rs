@@ -39,12 +39,18 @@ async fn revoke(service: &Service, call: &Call, draft: &mut Draft) -> Result<(),
 }
 
 async fn access(service: &Service, call: &Call, party: &Party, token: &str, draft: &mut Draft) -> Result<(), Refusal> {
-    let Some(claims) = own::known(service, call, token).await?.filter(|claims| claims.client_id == party.id()) else {
+    let Some(claims) = own::known(service, call, token)
+        .await?
+        .filter(|claims| claims.client_id == party.id())
+    else {
         return Ok(());
     };
     draft.token = Some(claims.jti.clone());
     if !token.contains('.') {
-        service.store.revoke_token(digest(&["access", call.issuer_id(), token]), call.now).await?;
+        service
+            .store
+            .revoke_token(digest(&["access", call.issuer_id(), token]), call.now)
+            .await?;
         return Ok(());
     }
     let revocation = Revocation {

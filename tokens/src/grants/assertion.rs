@@ -24,18 +24,23 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     };
     let permit = party.permit(&call.issuer.managed, &call.form)?;
     let confirmation = proof::confirm(service, call).await?;
-    let statement = verify(service, call, client, text, Purpose::Grant).await.map_err(|why| match why {
-        Rejected::NoKeys => ClientError::NoKeys.into(),
-        Rejected::Assertion(error) => GrantError::from(error).into(),
-        Rejected::Replayed => GrantError::ReplayedAssertion.into(),
-        Rejected::Unavailable(refusal) => refusal,
-    })?;
+    let statement = verify(service, call, client, text, Purpose::Grant)
+        .await
+        .map_err(|why| match why {
+            Rejected::NoKeys => ClientError::NoKeys.into(),
+            Rejected::Assertion(error) => GrantError::from(error).into(),
+            Rejected::Replayed => GrantError::ReplayedAssertion.into(),
+            Rejected::Unavailable(refusal) => refusal,
+        })?;
     draft.statement(text);
     // The partner speaks for itself: what it says of others would have to be believed.
     if statement.subject != party.id() {
         return Err(GrantError::OtherSubject.into());
     }
-    let subject = Subject { name: party.id(), ..Subject::default() };
+    let subject = Subject {
+        name: party.id(),
+        ..Subject::default()
+    };
     let issued = issue(service, call, &party, &permit, &subject, confirmation, draft).await?;
     Ok(issued.answer(call.now))
 }
@@ -45,7 +50,11 @@ async fn who(service: &Service, call: &Call, text: &str) -> Result<Party, Refusa
     let claimed = claimed_issuer(text).map_err(GrantError::from)?;
     if call.form.has("client_assertion") {
         let party = clients::authenticate(service, call).await?;
-        return if party.id() == claimed { Ok(party) } else { Err(GrantError::OtherClient.into()) };
+        return if party.id() == claimed {
+            Ok(party)
+        } else {
+            Err(GrantError::OtherClient.into())
+        };
     }
     if call.form.one("client_id")?.is_some_and(|id| id != claimed) {
         return Err(GrantError::OtherClient.into());

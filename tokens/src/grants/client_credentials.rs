@@ -18,7 +18,10 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     party.may(Grant::ClientCredentials)?;
     let permit = party.permit(&call.issuer.managed, &call.form)?;
     let confirmation = proof::confirm(service, call).await?;
-    let subject = Subject { name: party.id(), ..Subject::default() };
+    let subject = Subject {
+        name: party.id(),
+        ..Subject::default()
+    };
     let issued = issue(service, call, &party, &permit, &subject, confirmation, draft).await?;
     Ok(issued.answer(call.now))
 }

@@ -82,7 +82,11 @@ fn check(
         return Err(GrantError::OtherClient.into());
     }
     // OAuth 2.1 leaves it out, and RFC 6749 wants it: when it is there, it must be the same.
-    if call.form.one("redirect_uri")?.is_some_and(|uri| uri != authorized.redirect_uri) {
+    if call
+        .form
+        .one("redirect_uri")?
+        .is_some_and(|uri| uri != authorized.redirect_uri)
+    {
         return Err(GrantError::RedirectUri.into());
     }
     pkce::verify(verifier, &authorized.code_challenge).map_err(|_| GrantError::Verifier)?;
@@ -136,7 +140,10 @@ fn id_token(call: &Call, authorized: &Authorized) -> Result<String, Refusal> {
         auth_time: authorized.auth_time,
         nonce: authorized.nonce.clone(),
     };
-    let key = call.ring.signing(call.now).ok_or(Refusal::Unavailable("the issuer's signing key"))?;
+    let key = call
+        .ring
+        .signing(call.now)
+        .ok_or(Refusal::Unavailable("the issuer's signing key"))?;
     let text = serde_json::to_string(&claims).map_err(|_| Refusal::Unavailable("the issuer's signing key"))?;
     Ok(key.sign("JWT", &text)?)
 }

@@ -29,14 +29,18 @@ const LONGEST_CHAIN: usize = 4;
 pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) -> Result<Answer, Refusal> {
     let wanted = call.form.one("requested_token_type")?;
     if wanted.is_some_and(|kind| kind != ACCESS_TOKEN && kind != JWT) {
-        return Err(Refusal::NotOffered("only access tokens are given in exchange: leave requested_token_type out"));
+        return Err(Refusal::NotOffered(
+            "only access tokens are given in exchange: leave requested_token_type out",
+        ));
     }
     let (party, subject, limit) = parties(service, call).await?;
     draft.party(&party);
     party.may(Grant::TokenExchange)?;
     let permit = party.permit(&call.issuer.managed, &call.form)?;
     if wanted == Some(JWT) && permit.format == Format::Opaque {
-        return Err(Refusal::NotOffered("tokens for this API are no JWTs: leave requested_token_type out"));
+        return Err(Refusal::NotOffered(
+            "tokens for this API are no JWTs: leave requested_token_type out",
+        ));
     }
     if let Some(limit) = limit {
         within(&permit, &limit)?;
@@ -44,7 +48,11 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     let confirmation = proof::confirm(service, call).await?;
     let issued = issue(service, call, &party, &permit, &subject, confirmation, draft).await?;
     let mut answer = issued.answer(call.now);
-    answer.issued_token_type = Some(if permit.format == Format::Jwt { JWT } else { ACCESS_TOKEN });
+    answer.issued_token_type = Some(if permit.format == Format::Jwt {
+        JWT
+    } else {
+        ACCESS_TOKEN
+    });
     if wanted.is_none() {
         answer.issued_token_type = Some(ACCESS_TOKEN);
     }
@@ -71,7 +79,11 @@ async fn parties(service: &Service, call: &Call) -> Result<(Party, Subject, Opti
         }
         (Evidence::Party { party, until }, None) => {
             claimed(service, call, &party).await?;
-            let subject = Subject { name: party.id(), until, ..Subject::default() };
+            let subject = Subject {
+                name: party.id(),
+                until,
+                ..Subject::default()
+            };
             Ok((party, subject, None))
         }
         // Only users' tokens are used on behalf of: one workload cannot become another.

@@ -99,7 +99,10 @@ pub async fn issue(
     let text = serde_json::to_string(&claims).map_err(|_| Refusal::Unavailable("the issuer's signing key"))?;
     let token = match permit.format {
         Format::Jwt => {
-            let key = call.ring.signing(call.now).ok_or(Refusal::Unavailable("the issuer's signing key"))?;
+            let key = call
+                .ring
+                .signing(call.now)
+                .ok_or(Refusal::Unavailable("the issuer's signing key"))?;
             key.sign("at+jwt", &text)?
         }
         Format::Opaque => {

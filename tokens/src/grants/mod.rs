@@ -40,7 +40,9 @@ pub fn named(grant_type: &str) -> Result<Grant, Refusal> {
         "implicit" => Err(Refusal::UnsupportedGrant(
             "the implicit grant is not offered (RFC 9700 section 2.1.2): use the authorization code grant with PKCE",
         )),
-        _ => Err(Refusal::UnsupportedGrant("the grant is not offered: see grant_types_supported in the metadata")),
+        _ => Err(Refusal::UnsupportedGrant(
+            "the grant is not offered: see grant_types_supported in the metadata",
+        )),
     }
 }
 

@@ -58,7 +58,10 @@ pub(super) async fn begin(
     refreshes: bool,
 ) -> Result<Option<String>, Refusal> {
     let refresh = call.issuer.managed.refresh;
-    let token = refreshes.then(|| service.random::<32>()).transpose()?.map(|random| Handle::Refresh.text(&random));
+    let token = refreshes
+        .then(|| service.random::<32>())
+        .transpose()?
+        .map(|random| Handle::Refresh.text(&random));
     let family = Family {
         id,
         issuer: call.issuer_id().to_owned(),
@@ -102,7 +105,13 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     if granted.key.is_some() && granted.key != key {
         return Err(GrantError::OtherKey.into());
     }
-    let permit = narrowed(call, &party, &granted.audience, &granted.scopes, call.form.one("scope")?)?;
+    let permit = narrowed(
+        call,
+        &party,
+        &granted.audience,
+        &granted.scopes,
+        call.form.one("scope")?,
+    )?;
     if permit.bound && confirmation.is_none() {
         return Err(Refusal::Unbound);
     }
@@ -162,12 +171,17 @@ pub(super) fn narrowed(
 ) -> Result<Permit, Refusal> {
     let mut wanted = call.form.all("resource").chain(call.form.all("audience"));
     if wanted.any(|wanted| wanted != audience) {
-        return Err(Refusal::Target("the user agreed to another API: ask for a new authorization"));
+        return Err(Refusal::Target(
+            "the user agreed to another API: ask for a new authorization",
+        ));
     }
     let mut permit = party.permit_for(&call.issuer.managed, audience, None)?;
     permit.scopes = permit.scopes.intersection(granted).cloned().collect();
     if let Some(scope) = scope {
-        let asked: Vec<&str> = scope.split(' ').filter(|scope| !OPENID.contains(scope) && !scope.is_empty()).collect();
+        let asked: Vec<&str> = scope
+            .split(' ')
+            .filter(|scope| !OPENID.contains(scope) && !scope.is_empty())
+            .collect();
         if let Some(more) = asked.iter().find(|scope| !granted.contains(**scope)) {
             return Err(Refusal::Scope((*more).chars().take(128).collect()));
         }

@@ -79,7 +79,9 @@ pub fn advance<M: Maker>(
     let waiting = next.keys.iter().any(|key| key.signs_from > now);
     let turns = match signing.map(|at| &next.keys[at]) {
         // A new algorithm turns the key too.
-        Some(key) => key.algorithm != Algorithm::from(algorithm) || key.signs_from + timing.rotate_every - timing.ahead <= now,
+        Some(key) => {
+            key.algorithm != Algorithm::from(algorithm) || key.signs_from + timing.rotate_every - timing.ahead <= now
+        }
         None => true,
     };
     if turns && !waiting {

@@ -46,7 +46,9 @@ pub struct SigningKey {
 /// Without the private part.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SigningKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,7 +75,10 @@ pub fn generate(algorithm: SigningAlgorithm) -> Result<Zeroizing<Vec<u8>>, KeyEr
             .map_err(failed)?
             .as_ref()
             .to_vec(),
-        SigningAlgorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random).map_err(failed)?.as_ref().to_vec(),
+        SigningAlgorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random)
+            .map_err(failed)?
+            .as_ref()
+            .to_vec(),
         SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
             let pair = RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?;
             let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
@@ -115,7 +120,12 @@ impl SigningKey {
         let Value::Object(public) = public else {
             return Err(KeyError::Unreadable);
         };
-        Ok(Self { algorithm, id, public, pair })
+        Ok(Self {
+            algorithm,
+            id,
+            public,
+            pair,
+        })
     }
 
     /// Its identifier (`kid`).
@@ -139,7 +149,11 @@ impl SigningKey {
     ///
     /// If there is no randomness.
     pub fn sign(&self, kind: &str, claims: &str) -> Result<String, KeyError> {
-        let header = format!(r#"{{"alg":"{}","typ":"{kind}","kid":"{}"}}"#, name(self.algorithm), self.id);
+        let header = format!(
+            r#"{{"alg":"{}","typ":"{kind}","kid":"{}"}}"#,
+            name(self.algorithm),
+            self.id
+        );
         let mut token = String::with_capacity((header.len() + claims.len()) * 4 / 3 + 100);
         BASE64URL.encode_string(header, &mut token);
         token.push('.');
@@ -164,7 +178,8 @@ impl SigningKey {
                     SigningAlgorithm::Ps256 => &RSA_PSS_SHA256,
                     _ => &RSA_PKCS1_SHA256,
                 };
-                pair.sign(padding, &random, signed, &mut signature).map_err(|_| KeyError::Sign)?;
+                pair.sign(padding, &random, signed, &mut signature)
+                    .map_err(|_| KeyError::Sign)?;
                 Ok(signature)
             }
         }
@@ -192,7 +207,9 @@ fn rsa_public(pair: &RsaKeyPair) -> Value {
 
 fn thumbprint(public: &Value) -> Option<String> {
     let keys = KeySet::parse(&json!({"keys": [public]}).to_string()).ok()?;
-    keys.keys().first().map(countersign_identity::jwks::VerificationKey::thumbprint)
+    keys.keys()
+        .first()
+        .map(countersign_identity::jwks::VerificationKey::thumbprint)
 }
 
 /// Random bytes, for identifiers and handles.
@@ -232,6 +249,9 @@ mod tests {
     #[test]
     fn a_key_of_another_algorithm_is_refused() {
         let key = generate(SigningAlgorithm::EdDsa).unwrap();
-        assert_eq!(SigningKey::read(SigningAlgorithm::Es256, &key).unwrap_err(), KeyError::Unreadable);
+        assert_eq!(
+            SigningKey::read(SigningAlgorithm::Es256, &key).unwrap_err(),
+            KeyError::Unreadable
+        );
     }
 }

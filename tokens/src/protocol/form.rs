@@ -30,7 +30,9 @@ impl Form {
                 return Err(Refusal::Malformed("the request is not encoded in UTF-8"));
             }
             if !value.is_empty() {
-                all.entry(name.into_owned()).or_default().push(Zeroizing::new(value.into_owned()));
+                all.entry(name.into_owned())
+                    .or_default()
+                    .push(Zeroizing::new(value.into_owned()));
             }
         }
         Ok(Self(all))
@@ -86,7 +88,9 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Form {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
         let mut all: BTreeMap<String, Vec<Zeroizing<String>>> = BTreeMap::new();
         for (name, value) in pairs {
-            all.entry(name.to_owned()).or_default().push(Zeroizing::new(value.to_owned()));
+            all.entry(name.to_owned())
+                .or_default()
+                .push(Zeroizing::new(value.to_owned()));
         }
         Self(all)
     }

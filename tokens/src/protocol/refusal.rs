@@ -48,7 +48,9 @@ pub enum Refusal {
     #[error("the DPoP proof needs the nonce that this answer carries")]
     Nonce,
     /// The token must be bound to a key, and none was shown.
-    #[error("tokens for this audience are bound to a key: send a DPoP proof (RFC 9449), or use a client certificate (RFC 8705)")]
+    #[error(
+        "tokens for this audience are bound to a key: send a DPoP proof (RFC 9449), or use a client certificate (RFC 8705)"
+    )]
     Unbound,
     /// The authorization request must be pushed.
     #[error("the client must push its authorization requests (RFC 9126)")]
@@ -173,9 +175,12 @@ impl Refusal {
     /// The error code (RFC 6749 section 5.2, RFC 8707 section 2, RFC 9449 sections 5 and 8).
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Malformed(_) | Self::Repeated(_) | Self::Missing(_) | Self::NotOffered(_) | Self::Unbound | Self::NotPushed => {
-                "invalid_request"
-            }
+            Self::Malformed(_)
+            | Self::Repeated(_)
+            | Self::Missing(_)
+            | Self::NotOffered(_)
+            | Self::Unbound
+            | Self::NotPushed => "invalid_request",
             Self::UnsupportedGrant(_) => "unsupported_grant_type",
             Self::UnsupportedResponse => "unsupported_response_type",
             Self::GrantNotAllowed => "unauthorized_client",

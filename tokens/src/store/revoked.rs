@@ -30,7 +30,15 @@ impl Store {
                               OR (kind = 4 AND value = $7) OR (kind = 5 AND value = '')) LIMIT 1";
                 // No family has the empty name.
                 let family = facts.family.as_deref().unwrap_or_default();
-                let with = values![&issuer, now, facts.issued, &facts.jti, &facts.subject, &facts.client, family];
+                let with = values![
+                    &issuer,
+                    now,
+                    facts.issued,
+                    &facts.jti,
+                    &facts.subject,
+                    &facts.client,
+                    family
+                ];
                 Ok(conn.row(select, with).await?.is_some())
             })
         })

@@ -34,7 +34,11 @@ struct Held {
 
 impl Held {
     fn new() -> Self {
-        let mut held = Self { document: Document::default(), maker: Numbered::default(), algorithm: SigningAlgorithm::Es256 };
+        let mut held = Self {
+            document: Document::default(),
+            maker: Numbered::default(),
+            algorithm: SigningAlgorithm::Es256,
+        };
         assert!(held.step(0, None), "the first start makes a key");
         held
     }
@@ -62,7 +66,11 @@ fn a_key_is_published_before_it_signs_and_after() {
     assert_eq!(held.document.keys.len(), 2);
     assert_eq!(held.signing(ahead), first, "verifiers do not have the new one yet");
     assert_eq!(held.signing(30 * DAY - 1), first);
-    assert_ne!(held.signing(30 * DAY), first, "it signs without anybody having to write it down");
+    assert_ne!(
+        held.signing(30 * DAY),
+        first,
+        "it signs without anybody having to write it down"
+    );
     assert!(held.step(30 * DAY + 60, None), "the old one is marked");
     assert_eq!(held.document.keys.len(), 2, "its tokens live on");
     assert!(!held.step(30 * DAY + 900, None));
