@@ -2,6 +2,7 @@
 
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
@@ -14,6 +15,10 @@ use super::{Back, Options, StoreError};
 
 /// The migrations, in order. One that was released never changes.
 const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "store", include_str!("../../migrations/0001_store.sql"))];
+
+/// What `SQLite` calls a file that another process has locked (`SQLITE_BUSY`), and how long to wait then.
+const BUSY: &str = "5";
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Marks lines of a migration that are for `SQLite` alone.
 const SQLITE_ONLY: &str = "-- sqlite: ";
@@ -49,7 +54,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Back, StoreError> {
         .idle_timeout(None)
         .max_lifetime(None);
     let one = pool.clone().max_connections(1).min_connections(1);
-    let one = one.connect_with(connect.clone()).await.map_err(cannot_open)?;
+    let one = first(&one, &connect, options.patience).await.map_err(cannot_open)?;
     migrate_sqlite(&one).await?;
     let readers = if memory {
         None
@@ -62,6 +67,26 @@ async fn sqlite(url: &str, options: &Options) -> Result<Back, StoreError> {
         writer: Writer::start(one),
         readers,
     })
+}
+
+/// Opens the file. Of several processes that do it for the first time, one changes it to have a write-ahead log, and the
+/// others are told at once that it is locked, however patient they said they are.
+async fn first(
+    pool: &SqlitePoolOptions,
+    connect: &SqliteConnectOptions,
+    patience: Duration,
+) -> Result<SqlitePool, sqlx::Error> {
+    let mut left = patience;
+    loop {
+        let opened = pool.clone().connect_with(connect.clone()).await;
+        match opened {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(BUSY) && left >= PAUSE => {
+                left -= PAUSE;
+                tokio::time::sleep(PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 async fn postgres(url: &str, options: &Options) -> Result<Back, StoreError> {

@@ -1,0 +1,3 @@
+//! What several tests of the token service need.
+
+pub mod postgres;

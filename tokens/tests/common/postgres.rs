@@ -1,0 +1,174 @@
+//! A real PostgreSQL server of the test's own: in a folder of its own, on a Unix socket, with its writes on the disk.
+
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+use std::{env, fs, thread};
+
+/// Whoever the server runs as, when the tests run as root: it refuses that.
+const NOBODY: u32 = 65534;
+
+/// Runs the server, again whenever it ends, until there is nobody at the other end of its standard input. So neither a server
+/// nor its folder outlives the test, however that ends.
+const KEEPER: &str = r#"
+(while :; do "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=on -c max_connections=200 \
+  -c shared_buffers=64MB </dev/null >>"$2/log" 2>&1; sleep 0.1; done) &
+loop=$!
+cat >/dev/null
+kill -KILL "$loop"
+kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"
+while kill -0 "$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null)" 2>/dev/null; do sleep 0.02; done
+rm -rf "$2"
+"#;
+
+/// A server, which ends when this is dropped, or when the process ends.
+pub struct Server {
+    place: PathBuf,
+    programs: PathBuf,
+    keeper: Child,
+}
+
+impl Server {
+    /// The server that the tests of this process share.
+    pub fn shared() -> &'static Self {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        SERVER.get_or_init(Self::start)
+    }
+
+    pub fn start() -> Self {
+        let programs = programs();
+        let place = tempfile::Builder::new()
+            .prefix("pg-")
+            .tempdir_in("/tmp")
+            .unwrap()
+            .keep();
+        if root() {
+            chown(&place, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let made = unprivileged(&programs.join("initdb"))
+            .args([
+                "--username=countersign",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+            ])
+            .args(["--no-sync", "--pgdata"])
+            .arg(place.join("data"))
+            .output();
+        succeeded("initdb", made.unwrap());
+        let keeper = unprivileged(Path::new("/bin/sh"))
+            .args(["-c", KEEPER, "keeper"])
+            .args([&programs, &place])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self {
+            place,
+            programs,
+            keeper,
+        };
+        server.wait();
+        server
+    }
+
+    /// The URL of a new, empty database.
+    pub fn database(&self, name: &str) -> String {
+        self.sql("postgres", &format!("CREATE DATABASE \"{name}\""));
+        let place = self.place.display();
+        format!("postgres://countersign@localhost/{name}?host={place}")
+    }
+
+    /// Runs SQL with PostgreSQL's own client, and gives what it prints.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        succeeded("psql", self.psql(database, sql))
+    }
+
+    /// Kills the server without a word to it. It starts again on what is on the disk.
+    pub fn crash(&self) {
+        let pid = fs::read_to_string(self.place.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap();
+        let killed = Command::new("kill").args(["-KILL", pid]).output();
+        succeeded("kill", killed.unwrap());
+        self.wait();
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> Output {
+        Command::new(self.programs.join("psql"))
+            .args([
+                "--no-psqlrc",
+                "--quiet",
+                "--tuples-only",
+                "--no-align",
+                "--set=ON_ERROR_STOP=1",
+            ])
+            .args([
+                "--username=countersign",
+                "--dbname",
+                database,
+                "--command",
+                sql,
+                "--host",
+            ])
+            .arg(&self.place)
+            .output()
+            .unwrap()
+    }
+
+    fn wait(&self) {
+        for _ in 0..1200 {
+            if self.psql("postgres", "SELECT 1").status.success() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let log = fs::read_to_string(self.place.join("log")).unwrap_or_default();
+        panic!("PostgreSQL did not start: {log}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+fn succeeded(what: &str, output: Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what}: {errors}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+fn unprivileged(program: &Path) -> Command {
+    if !root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args([format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")]);
+    command.arg("--clear-groups").arg(program);
+    command
+}
+
+/// Where Debian's package has its programs, or a folder of the path.
+fn programs() -> PathBuf {
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
+    found.extend(env::var_os("PATH").iter().flat_map(env::split_paths));
+    let all = |folder: &PathBuf| {
+        ["initdb", "postgres", "psql"]
+            .iter()
+            .all(|name| folder.join(name).exists())
+    };
+    found
+        .into_iter()
+        .find(all)
+        .expect("PostgreSQL is not installed: run scripts/peers, or apt-get install postgresql")
+}

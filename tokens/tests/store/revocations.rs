@@ -1,0 +1,149 @@
+//! Revocations, and those who follow them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use countersign_tokens::store::{Revocation, RevocationKind, Store};
+use rstest::rstest;
+
+use crate::rig::{Database, ISSUER, Kind, NOW, digest, family, open, rotate, usage};
+
+fn jti(value: &str) -> Revocation {
+    Revocation {
+        kind: RevocationKind::Jti,
+        issuer: ISSUER.to_owned(),
+        value: value.to_owned(),
+        issued_before: None,
+        status_index: Some(7),
+        until: NOW + 60,
+        at: NOW,
+    }
+}
+
+async fn since(store: &Store, sequence: u64) -> Vec<(u64, Revocation)> {
+    store
+        .revocations_since(ISSUER.to_owned(), sequence, 1000)
+        .await
+        .unwrap()
+}
+
+#[rstest]
+#[case(Kind::Memory)]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn revocations_come_in_order_and_until_they_are_past(#[case] kind: Kind) {
+    let (_database, store) = open(kind).await;
+    let subject = Revocation {
+        kind: RevocationKind::Subject,
+        issued_before: Some(NOW),
+        status_index: None,
+        until: NOW + 90,
+        ..jti("alice")
+    };
+    let elsewhere = Revocation {
+        issuer: "https://other.example".to_owned(),
+        ..jti("one")
+    };
+    assert_eq!(store.revoke(jti("one")).await.unwrap(), 1);
+    assert_eq!(store.revoke(subject.clone()).await.unwrap(), 2);
+    assert_eq!(store.revoke(elsewhere.clone()).await.unwrap(), 1);
+    assert_eq!(since(&store, 0).await, [(1, jti("one")), (2, subject.clone())]);
+    assert_eq!(since(&store, 1).await, [(2, subject.clone())]);
+    assert_eq!(since(&store, 2).await, []);
+    let first = store.revocations_since(ISSUER.to_owned(), 0, 1).await.unwrap();
+    assert_eq!(first, [(1, jti("one"))]);
+    let live = |now| store.revocations_live(ISSUER.to_owned(), now);
+    assert_eq!(live(NOW).await.unwrap(), [(1, jti("one")), (2, subject.clone())]);
+    assert_eq!(live(NOW + 60).await.unwrap(), [(2, subject)]);
+    assert_eq!(live(NOW + 90).await.unwrap(), []);
+}
+
+#[rstest]
+#[case(Kind::Memory)]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn what_is_revoked_again_is_extended_and_never_narrowed(#[case] kind: Kind) {
+    let (_database, store) = open(kind).await;
+    let before = |time: Option<i64>, until| Revocation {
+        kind: RevocationKind::Client,
+        issued_before: time,
+        until,
+        ..jti("shop/web")
+    };
+    let revoke = |revocation| store.revoke(revocation);
+    assert_eq!(revoke(before(Some(NOW), NOW + 60)).await.unwrap(), 1);
+    assert_eq!(revoke(before(Some(NOW), NOW + 60)).await.unwrap(), 1);
+    assert_eq!(revoke(before(Some(NOW - 9), NOW + 50)).await.unwrap(), 1);
+    assert_eq!(revoke(before(Some(NOW + 5), NOW + 50)).await.unwrap(), 2);
+    assert_eq!(since(&store, 1).await, [(2, before(Some(NOW + 5), NOW + 60))]);
+    assert_eq!(revoke(before(None, NOW)).await.unwrap(), 3);
+    assert_eq!(revoke(before(Some(NOW + 99), NOW)).await.unwrap(), 3);
+    assert_eq!(since(&store, 0).await, [(3, before(None, NOW + 60))]);
+}
+
+/// Readers that follow while writers write: each must see every entry, and in order. Some writers revoke by the reuse of a
+/// token, in a longer transaction.
+#[rstest]
+#[case(Kind::Memory)]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_follows_misses_none(#[case] kind: Kind) {
+    const WRITERS: usize = 8;
+    const EACH: usize = 25;
+    let database = Database::new(kind);
+    let stores = database.replicas().await;
+    let done = Arc::new(AtomicUsize::new(0));
+    let mut followers = Vec::new();
+    for store in &stores {
+        followers.push(tokio::spawn(follow(store.clone(), Arc::clone(&done), WRITERS)));
+    }
+    for writer in 0..WRITERS {
+        let store = stores[writer % stores.len()].clone();
+        let done = Arc::clone(&done);
+        tokio::spawn(async move {
+            for number in 0..EACH {
+                if number == 0 {
+                    reuse(&store, u8::try_from(writer).unwrap()).await;
+                } else {
+                    store.revoke(jti(&format!("{writer}-{number}"))).await.unwrap();
+                }
+            }
+            done.fetch_add(1, Ordering::SeqCst);
+        });
+    }
+    for follower in followers {
+        let (seen, last) = follower.await.unwrap();
+        assert_eq!(seen.len(), WRITERS * EACH);
+        assert!(last >= (WRITERS * EACH) as u64);
+    }
+}
+
+async fn reuse(store: &Store, number: u8) {
+    let token = format!("token of {number}");
+    store.begin_family(family(number), Some(digest(&token))).await.unwrap();
+    rotate(store, usage(&token, &format!("next of {number}"))).await;
+    let mut again = usage(&token, "other");
+    again.proof_key = None;
+    assert_eq!(rotate(store, again).await, "reused");
+}
+
+async fn follow(store: Store, done: Arc<AtomicUsize>, writers: usize) -> (BTreeSet<String>, u64) {
+    let mut seen = BTreeSet::new();
+    let mut last = 0;
+    loop {
+        let over = done.load(Ordering::SeqCst) == writers;
+        let news = store.revocations_since(ISSUER.to_owned(), last, 7).await.unwrap();
+        if over && news.is_empty() {
+            return (seen, last);
+        }
+        for (sequence, revocation) in news {
+            assert!(sequence > last);
+            last = sequence;
+            assert!(seen.insert(revocation.value), "nothing comes twice");
+        }
+    }
+}
