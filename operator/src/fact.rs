@@ -133,11 +133,7 @@ pub fn of_object(source: Source, object: &DynamicObject) -> Option<Fact> {
         Source::Issuers => {
             let parsed = parse::token_issuer(&name().name, &data["spec"], &data["status"]);
             let status = issuer_status(parsed.managed, status(data));
-            Some(Fact::Issuer(
-                meta(&object.metadata),
-                Box::new(parsed),
-                Box::new(status),
-            ))
+            Some(Fact::Issuer(meta(&object.metadata), Box::new(parsed), Box::new(status)))
         }
         Source::Services => Some(Fact::Service(ServiceFacts::read(
             labels(&object.metadata),

@@ -358,3 +358,38 @@ fn keys(current: &KeySet, fetch: &KeyFetch) -> (KeySet, Finding) {
         KeyFetch::Failed(why) => (current.clone(), failed(why)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::parse::token_issuer;
+
+    #[test]
+    fn the_status_of_a_managed_issuer_is_the_token_services() {
+        let audiences = json!([{"audience": "a"}]);
+        for issuer in ["https://tokens.example", "not an issuer"] {
+            let spec = json!({"managed": {"issuer": issuer, "audiences": audiences}});
+            let parsed = token_issuer("shop", &spec, &json!(null));
+            let previous = TokenIssuerStatus {
+                issuer: Some("https://tokens.example".to_owned()),
+                clients: Some(3),
+                ..TokenIssuerStatus::default()
+            };
+            let status = issuer_status(&parsed, &KeyFetch::NotNeeded, 7, &previous, Timestamp::UNIX_EPOCH);
+            assert_eq!(status, previous, "{issuer}");
+        }
+    }
+
+    #[test]
+    fn an_external_issuer_tells_its_identifier_and_its_longest_token() {
+        let spec =
+            json!({"external": {"issuer": "https://idp.example", "jwksUri": "https://a", "maxTokenLifetime": "90m"}});
+        let parsed = token_issuer("corp", &spec, &json!(null));
+        let none = TokenIssuerStatus::default();
+        let status = issuer_status(&parsed, &KeyFetch::NotYet, 1, &none, Timestamp::UNIX_EPOCH);
+        assert_eq!(status.issuer.as_deref(), Some("https://idp.example"));
+        assert_eq!(status.longest_token.as_deref(), Some("1h30m"));
+    }
+}

@@ -159,3 +159,72 @@ fn keys(status: &Value, fits: impl Fn(&TokenIssuerStatus) -> bool) -> KeySet {
         .and_then(|status| KeySet::parse(&status.jwks?).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_identity::testing::SigningKey;
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn managed(status: &Value) -> ParsedIssuer {
+        let spec = json!({"managed": {
+            "issuer": "https://tokens.example",
+            "audiences": [{"audience": "a", "sensitivity": "Public"}, {"audience": "b", "sensitivity": "Internal"}, {"audience": "c"}],
+        }});
+        token_issuer("shop", &spec, status)
+    }
+
+    /// The status as the token service writes it.
+    fn written() -> Value {
+        let jwks = SigningKey::jwks(&[&SigningKey::generate("k1", jsonwebtoken::Algorithm::ES256)]);
+        json!({
+            "issuer": "https://tokens.example", "jwks": jwks,
+            "keys": [{"kid": "k1", "algorithm": "ES256", "state": "Signing", "signsUntil": "2026-01-01T00:00:00Z"}],
+        })
+    }
+
+    #[test]
+    fn a_managed_issuer_is_one_like_any_other() {
+        let parsed = managed(&written());
+        let issuer = parsed.issuer.clone().unwrap();
+        assert!(parsed.managed);
+        assert_eq!(parsed.fetch(), None, "the token service writes its keys");
+        assert_eq!(issuer.id, "https://tokens.example");
+        assert_eq!(issuer.client_id_claim, "client_id");
+        assert_eq!(issuer.longest_token, 24 * 3600);
+        assert_eq!(issuer.keys.len(), 1);
+    }
+
+    #[rstest]
+    #[case::one(&["b"], 3600)]
+    #[case::the_longest(&["b", "c"], 3600)]
+    #[case::one_that_is_not_there(&["c", "x"], 900)]
+    #[case::none_that_is_there(&["x"], 24 * 3600)]
+    fn its_tokens_live_as_long_as_their_audience_allows(#[case] audiences: &[&str], #[case] longest: i64) {
+        let issuer = managed(&Value::Null).issuer.unwrap();
+        let audiences = audiences.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(issuer.longest_for(&audiences), longest);
+    }
+
+    #[rstest]
+    #[case::nothing_yet(|status: &mut Value| *status = Value::Null)]
+    #[case::of_another_identifier(|status: &mut Value| status["issuer"] = json!("https://old.example"))]
+    #[case::fetched_while_it_was_external(|status: &mut Value| drop(status.as_object_mut().unwrap().remove("keys")))]
+    #[case::unreadable(|status: &mut Value| status["jwks"] = json!("{}"))]
+    fn keys_that_the_token_service_did_not_write_for_it_do_not_count(#[case] change: fn(&mut Value)) {
+        let mut status = written();
+        change(&mut status);
+        assert!(managed(&status).issuer.unwrap().keys.is_empty());
+    }
+
+    #[test]
+    fn one_that_is_wrong_is_a_managed_one_all_the_same() {
+        let parsed = token_issuer("shop", &json!({"managed": {"issuer": "http://a"}}), &Value::Null);
+        assert!(parsed.managed);
+        assert!(parsed.issuer.is_err());
+        let external = json!({"external": {"issuer": "a", "jwksUri": "https://a", "maxTokenLifetime": "1m"}});
+        assert!(!token_issuer("corp", &external, &Value::Null).managed);
+    }
+}
