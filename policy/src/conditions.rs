@@ -55,7 +55,8 @@ pub enum KeyFetch {
 }
 
 /// A condition before it is dated.
-struct Finding {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
     name: &'static str,
     status: Option<bool>,
     reason: String,
@@ -63,7 +64,9 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(name: &'static str, status: Option<bool>, reason: impl Into<String>, message: impl Into<String>) -> Self {
+    /// Says of a condition that it is true or false, or, without a status, that nobody knows; why, in one word; and in words that
+    /// tell what to do.
+    pub fn new(name: &'static str, status: Option<bool>, reason: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             name,
             status,
@@ -73,7 +76,7 @@ impl Finding {
     }
 
     /// Dates the condition: an unchanged status keeps its time.
-    fn dated(self, previous: &[Condition], generation: i64, now: Timestamp) -> Condition {
+    pub fn dated(self, previous: &[Condition], generation: i64, now: Timestamp) -> Condition {
         let status = self
             .status
             .map_or("Unknown", |yes| if yes { "True" } else { "False" })

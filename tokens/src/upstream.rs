@@ -114,6 +114,11 @@ impl Upstreams {
         }
     }
 
+    /// Takes other secrets into use.
+    pub fn set_secrets(&self, secrets: Secrets) {
+        self.secrets.store(Arc::new(secrets));
+    }
+
     async fn known(&self, upstream: &Upstream, now: i64, anew: bool) -> Result<Known, UpstreamError> {
         let mut all = self.known.lock().await;
         if let Some(known) = all

@@ -142,7 +142,7 @@ fn behalf(claims: &AccessClaims, party: &Party, until: i64) -> Result<Subject, R
 }
 
 /// The family that a token names.
-fn family(sid: &str) -> Option<FamilyId> {
+pub fn family(sid: &str) -> Option<FamilyId> {
     let bytes = BASE64URL.decode(sid).ok()?;
     bytes.try_into().ok().map(FamilyId)
 }

@@ -8,6 +8,7 @@ mod issue;
 mod refresh;
 
 pub use code::Authorized;
+pub use exchange::family;
 pub use issue::{Answer, Issued, Subject};
 pub use refresh::{OPENID, kept as kept_refresh};
 
