@@ -102,6 +102,15 @@ pub async fn install_signer_account(testbed: &Testbed, settings: &[&str]) -> Res
     Ok(())
 }
 
+/// Installs the service account of the chart's token service, with its rights.
+pub async fn install_tokens_account(testbed: &Testbed) -> Result<()> {
+    for name in ["serviceaccount.yaml", "rbac.yaml"] {
+        let template = rendered(&format!("tokens/{name}"), &["--set=tokens.enabled=true"])?;
+        testbed.apply(&template).await?;
+    }
+    Ok(())
+}
+
 /// Lets the chart's signer keep Secrets in all namespaces.
 pub async fn allow_secrets(testbed: &Testbed) -> Result<()> {
     let everywhere = ["--set=signer.secretNamespaces={*}"];

@@ -10,6 +10,7 @@ use countersign_policy::tokens::Format;
 use crate::directory::{Party, Permit};
 use crate::mint::{AccessClaims, Confirmation, Handle, scope};
 use crate::protocol::Refusal;
+use crate::protocol::refusal::GrantError;
 use crate::record::Draft;
 use crate::service::{Call, Service, digest};
 use crate::store::FamilyId;
@@ -96,6 +97,10 @@ pub async fn issue(
         act: subject.act.clone(),
     };
     draft.token = Some(claims.jti.clone());
+    // Whoever is revoked gets nothing that would be refused anyway.
+    if service.store.is_revoked(claims.iss.clone(), claims.facts(), call.now).await? {
+        return Err(GrantError::Revoked.into());
+    }
     let text = serde_json::to_string(&claims).map_err(|_| Refusal::Unavailable("the issuer's signing key"))?;
     let token = match permit.format {
         Format::Jwt => {
