@@ -117,6 +117,16 @@ pub async fn allow_secrets(testbed: &Testbed) -> Result<()> {
     testbed.apply(&rendered("signer/secrets-rbac.yaml", &everywhere)?).await
 }
 
+/// Lets it keep Secrets nowhere, as the chart does by itself: another suite on the same API server may have let it.
+pub async fn forbid_secrets(testbed: &Testbed) -> Result<()> {
+    let gone = ["--ignore-not-found", "--wait"];
+    for kind in ["clusterrolebinding", "clusterrole"] {
+        let delete = ["delete", kind, "countersign-signer-secrets"];
+        testbed.kubectl(&[&delete[..], &gone].concat()).await?;
+    }
+    Ok(())
+}
+
 /// A kubeconfig with a token of the service account of the chart's operator.
 pub async fn kubeconfig(testbed: &Testbed) -> Result<PathBuf> {
     kubeconfig_of(testbed, "countersign").await
