@@ -50,6 +50,15 @@ pub struct ManagedAudience {
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub scopes: Vec<String>,
+    /// The namespaces whose TokenClients and ServiceIdentities may have tokens for it. Without the list, those of all: then
+    /// whoever may write these kinds anywhere can have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 256),
+        inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub namespaces: Option<Vec<String>>,
     /// What its tokens are.
     #[serde(default)]
     pub token_format: TokenFormat,

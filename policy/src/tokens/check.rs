@@ -14,7 +14,7 @@ const LONGEST_SECRET: i64 = 366 * 24 * 3600;
 /// That tokens for `Critical` audiences are bound to a key is no problem of a client's: it is made so for all of them, by
 /// [`Audience::binding`](super::Audience::binding).
 pub fn check(client: &Client, issuer: &ManagedIssuer) -> Vec<Problem> {
-    let mut found = audiences("spec", &client.audiences, issuer);
+    let mut found = audiences("spec", &client.object.namespace, &client.audiences, issuer);
     let known = client
         .audiences
         .keys()
@@ -56,7 +56,12 @@ pub fn check(client: &Client, issuer: &ManagedIssuer) -> Vec<Problem> {
 pub fn check_workload(workload: &Workload, issuer: &ManagedIssuer) -> Vec<Problem> {
     let asked = workload.tokens.get(&issuer.name);
     asked.map_or_else(Vec::new, |asked| {
-        audiences(&format!("spec.tokens[{}]", issuer.name), asked, issuer)
+        audiences(
+            &format!("spec.tokens[{}]", issuer.name),
+            &workload.object.namespace,
+            asked,
+            issuer,
+        )
     })
 }
 
@@ -106,8 +111,13 @@ pub fn secrets(client: &Client, now: i64) -> Vec<Problem> {
     found
 }
 
-/// All in which audiences and scopes, which stand below `path`, are not the issuer's.
-fn audiences(path: &str, asked: &BTreeMap<String, BTreeSet<String>>, issuer: &ManagedIssuer) -> Vec<Problem> {
+/// All in which audiences and scopes, which stand below `path` of an object in `namespace`, are not the issuer's.
+fn audiences(
+    path: &str,
+    namespace: &str,
+    asked: &BTreeMap<String, BTreeSet<String>>,
+    issuer: &ManagedIssuer,
+) -> Vec<Problem> {
     let mut found = Vec::new();
     for (name, scopes) in asked {
         let path = format!("{path}.audiences[{name}]");
@@ -123,6 +133,16 @@ fn audiences(path: &str, asked: &BTreeMap<String, BTreeSet<String>>, issuer: &Ma
             ));
             continue;
         };
+        if !audience.is_for(namespace) {
+            found.push(Problem::new(
+                path.clone(),
+                format!(
+                    "audience `{name}` of TokenIssuer `{}` is not for namespace `{namespace}`; have it added to the audience's \
+                     namespaces, or leave the audience out",
+                    issuer.name
+                ),
+            ));
+        }
         let unknown: Vec<&str> = scopes.difference(&audience.scopes).map(String::as_str).collect();
         if !unknown.is_empty() {
             found.push(Problem::new(

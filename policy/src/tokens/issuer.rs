@@ -85,12 +85,14 @@ fn read_audiences(wire: Vec<ManagedAudience>, field: &mut Field<'_>) -> BTreeMap
             audience: name,
             sensitivity,
             scopes,
+            namespaces,
             token_format,
             token_lifetime,
             introspected_by,
         } = audience;
         field.check(".audience", granted::audience(&name));
         let scopes = granted::scopes(&scopes, &mut field);
+        let namespaces = namespaces.map(|wire| read_namespaces(wire, &mut field));
         let longest = tier::longest_token(sensitivity);
         let lifetime = token_lifetime.map_or(Ok(longest), |text| match fields::seconds(&text)? {
             seconds if seconds > longest => Err(format!(
@@ -119,6 +121,7 @@ fn read_audiences(wire: Vec<ManagedAudience>, field: &mut Field<'_>) -> BTreeMap
         let audience = Audience {
             sensitivity,
             scopes,
+            namespaces,
             format,
             lifetime,
             introspected_by: introspected_by.into_iter().collect(),
@@ -126,6 +129,24 @@ fn read_audiences(wire: Vec<ManagedAudience>, field: &mut Field<'_>) -> BTreeMap
         read.insert(name, audience);
     }
     read
+}
+
+fn read_namespaces(wire: Vec<String>, field: &mut Field<'_>) -> BTreeSet<String> {
+    if wire.is_empty() {
+        field.problem(
+            ".namespaces",
+            "name at least one, or leave the list out, which stands for all",
+        );
+    }
+    for (at, name) in wire.iter().enumerate() {
+        if !fields::is_label(name) {
+            field.problem(
+                &format!(".namespaces[{at}]"),
+                format!("`{name}` is not the name of a namespace"),
+            );
+        }
+    }
+    wire.into_iter().collect()
 }
 
 /// Reads how long refresh tokens go on. None if there is a problem with it.

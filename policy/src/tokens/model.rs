@@ -44,6 +44,8 @@ pub struct Audience {
     pub sensitivity: Sensitivity,
     /// The scopes that exist there.
     pub scopes: BTreeSet<String>,
+    /// The namespaces whose clients and workloads may have tokens for it. `None` for all.
+    pub namespaces: Option<BTreeSet<String>>,
     /// What its tokens are.
     pub format: Format,
     /// How long they live at most, in seconds: never longer than its tier allows.
@@ -54,6 +56,13 @@ pub struct Audience {
 }
 
 impl Audience {
+    /// Whether clients and workloads of a namespace may have tokens for it.
+    pub fn is_for(&self, namespace: &str) -> bool {
+        self.namespaces
+            .as_ref()
+            .is_none_or(|namespaces| namespaces.contains(namespace))
+    }
+
     /// Whether tokens for it must be bound to a key, when whoever asks is held to `asked`: at `Critical` they must, whoever
     /// it is, workloads among them.
     pub fn binding(&self, asked: Binding) -> Binding {

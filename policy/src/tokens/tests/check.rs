@@ -65,6 +65,18 @@ fn a_shared_secret_is_for_internal_and_below(
     }
 }
 
+#[rstest]
+#[case::named(json!(["shop", "partners"]), None)]
+#[case::others(json!(["shop"]), Some("not for namespace `partners`"))]
+fn an_audience_may_be_for_some_namespaces_alone(#[case] namespaces: Value, #[case] says: Option<&str>) {
+    let issuer = issuer(|spec| spec["managed"]["audiences"][2]["namespaces"] = namespaces).unwrap();
+    let found = check(&partner(|_| ()).unwrap(), &issuer);
+    match says {
+        None => assert_eq!(found, []),
+        Some(says) => one(&found, "spec.audiences[https://api.example/orders]", says),
+    }
+}
+
 #[test]
 fn users_need_a_place_to_sign_in() {
     let nowhere = issuer(|spec| drop(spec["managed"].as_object_mut().unwrap().remove("upstream"))).unwrap();
@@ -92,6 +104,7 @@ fn critical_tokens_are_bound_whatever_the_client_says(
     let audience = Audience {
         sensitivity,
         scopes: [].into(),
+        namespaces: None,
         format: Format::Jwt,
         lifetime: 300,
         introspected_by: [].into(),

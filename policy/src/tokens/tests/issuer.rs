@@ -20,6 +20,7 @@ fn what_is_left_out_has_a_default() {
     let expected = Audience {
         sensitivity: Sensitivity::Sensitive,
         scopes: ["orders:read".to_owned(), "orders:write".to_owned()].into(),
+        namespaces: None,
         format: Format::Jwt,
         lifetime: 15 * 60,
         introspected_by: [].into(),
@@ -84,6 +85,8 @@ fn everything_is_read() {
 #[case::too_long_for_internal("/audiences/1/tokenLifetime", json!("61m"), "audiences[1].tokenLifetime", "60 minutes")]
 #[case::too_long_for_critical("/audiences/3/tokenLifetime", json!("5m1s"), "audiences[3].tokenLifetime", "5 minutes")]
 #[case::no_lifetime("/audiences/3/tokenLifetime", json!("0s"), "audiences[3].tokenLifetime", "zero")]
+#[case::no_namespace("/audiences/3/namespaces", json!([]), "audiences[3].namespaces", "leave the list out")]
+#[case::all_namespaces("/audiences/3/namespaces", json!(["*"]), "audiences[3].namespaces[0]", "`*`")]
 #[case::unknown_format("/audiences/3/tokenFormat", json!("SAML"), "audiences[3].tokenFormat", "Opaque")]
 #[case::unknown_tier("/audiences/3/sensitivity", json!("Secret"), "audiences[3].sensitivity", "Sensitive")]
 #[case::no_algorithm("/signing", json!({"algorithm": "none"}), "signing.algorithm", "ES256")]

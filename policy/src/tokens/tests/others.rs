@@ -60,6 +60,17 @@ fn a_workload_cannot_ask_for_what_the_issuer_has_not() {
     );
 }
 
+#[test]
+fn a_workload_of_another_namespace_gets_nothing() {
+    let web = reader(json!([{"tokenIssuer": "shop", "audiences": [{"audience": "open"}]}])).unwrap();
+    let issuer = issuer(|spec| spec["managed"]["audiences"][0]["namespaces"] = json!(["partners"])).unwrap();
+    one(
+        &check_workload(&web, &issuer),
+        "spec.tokens[shop].audiences[open]",
+        "not for namespace `shop`",
+    );
+}
+
 fn revoked(what: Value) -> Result<Revocation, Vec<Problem>> {
     let mut spec = json!({"issuer": "shop", "until": "1970-01-01T01:00:00Z", "reason": "a laptop was lost"});
     for (name, value) in what.as_object().unwrap() {
