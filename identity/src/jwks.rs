@@ -4,10 +4,9 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, Par
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::rsa;
+use crate::{json, rsa};
 
 /// Members of a JWK that hold private or symmetric key material (RFC 7518 section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -16,7 +15,9 @@ const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 pub enum KeySetError {
     /// It is not JSON of the right shape.
-    #[error("not a JWK Set: it must be a JSON object with an array `keys` (RFC 7517 section 5)")]
+    #[error(
+        "not a JWK Set: it must be a JSON object with an array `keys` of objects, with each member there once (RFC 7517 section 5)"
+    )]
     Malformed,
     /// A key holds its private part, or is a shared secret. Whoever reads the set could sign with it.
     #[error(
@@ -61,9 +62,17 @@ pub struct KeySet {
     keys: Vec<VerificationKey>,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    keys: Vec<Map<String, Value>>,
+/// The members of the keys of a JWK Set, in which none is there twice.
+fn entries(json: &str) -> Option<Vec<Map<String, Value>>> {
+    let Value::Array(keys) = json::object(json.as_bytes())?.remove("keys")? else {
+        return None;
+    };
+    keys.into_iter()
+        .map(|key| match key {
+            Value::Object(members) => Some(members),
+            _ => None,
+        })
+        .collect()
 }
 
 impl KeySet {
@@ -75,13 +84,13 @@ impl KeySet {
     ///
     /// If it is not a JWK Set, holds private key material, or has no key that can be used.
     pub fn parse(json: &str) -> Result<Self, KeySetError> {
-        let document: Document = serde_json::from_str(json).map_err(|_| KeySetError::Malformed)?;
-        if let Some(at) = document.keys.iter().position(has_private_member) {
+        let entries = entries(json).ok_or(KeySetError::Malformed)?;
+        if let Some(at) = entries.iter().position(has_private_member) {
             return Err(KeySetError::PrivateKey(at));
         }
         let mut keys = Vec::new();
         let mut passed_over = Vec::new();
-        for (at, jwk) in document.keys.iter().enumerate() {
+        for (at, jwk) in entries.iter().enumerate() {
             match VerificationKey::read_for_signatures(jwk) {
                 Ok(key) => keys.push(key),
                 Err(why) => passed_over.push(format!("key {at} {why}")),

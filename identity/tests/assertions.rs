@@ -85,7 +85,7 @@ fn a_good_assertion_of_each_algorithm_is_valid() {
     }
 }
 
-/// RFC 9864 section 2.2: what JavaScript's libraries call EdDSA by now.
+/// RFC 9864 section 2.2: what JavaScript's libraries call `EdDSA` by now.
 #[test]
 fn ed25519_has_two_names() {
     let client = Client::new(Primitive::EdDSA);

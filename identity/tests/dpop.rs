@@ -59,18 +59,18 @@ fn with_header(key: &SigningKey, name: &str, value: Value) -> String {
     key.token_with_header(&header, &claims())
 }
 
-const FIGURE_2: &str = concat!(
+const EXAMPLE: &str = concat!(
     "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyV",
     "VFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQ",
     "ndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ",
     ".2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg",
 );
 
-/// RFC 9449 figures 2, 3 and 5, and the thumbprint of figure 9.
+/// RFC 9449 section 4.1, whose example section 5 sends too, and the thumbprint of section 6.1.
 #[test]
 fn rfc_9449_a_proof_for_a_token_request() {
     let uri = htu("https://server.example.com/token");
-    let proof = verify(FIGURE_2, &expected(&uri, None), 1_562_262_616).unwrap();
+    let proof = verify(EXAMPLE, &expected(&uri, None), 1_562_262_616).unwrap();
     assert_eq!(
         proof,
         Proof {
@@ -89,14 +89,14 @@ fn rfc_9449_a_proof_for_a_token_request() {
         ),
         (1_562_262_616, "https://server.example.com/par", DpopError::Uri),
     ] {
-        assert_eq!(verify(FIGURE_2, &expected(&htu(uri), None), now), Err(error));
+        assert_eq!(verify(EXAMPLE, &expected(&htu(uri), None), now), Err(error));
     }
 }
 
-/// RFC 9449 figures 12 and 13: with an access token.
+/// RFC 9449 section 7.1, and the `ath` of its example.
 #[test]
 fn rfc_9449_a_proof_for_a_protected_resource() {
-    let figure_12 = concat!(
+    let proof_text = concat!(
         "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRj",
         "QyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGk",
         "iOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZ",
@@ -110,16 +110,16 @@ fn rfc_9449_a_proof_for_a_protected_resource() {
         method: "GET",
         ..expected(&uri, Some(token))
     };
-    let proof = verify(figure_12, &get, 1_562_262_618).unwrap();
+    let proof = verify(proof_text, &get, 1_562_262_618).unwrap();
     assert_eq!(proof.jti, "e1j3V_bKic8-LAEB");
     let other = Expected {
         access_token: Some("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxu"),
         ..get
     };
-    assert_eq!(verify(figure_12, &other, 1_562_262_618), Err(DpopError::TokenHash));
+    assert_eq!(verify(proof_text, &other, 1_562_262_618), Err(DpopError::TokenHash));
     // Its own claims say GET.
     assert_eq!(
-        verify(figure_12, &expected(&uri, Some(token)), 1_562_262_618),
+        verify(proof_text, &expected(&uri, Some(token)), 1_562_262_618),
         Err(DpopError::Method)
     );
 }
@@ -236,7 +236,7 @@ fn rfc_9449_4_3_header() {
     }
     let long = with("padding", json!("a".repeat(LONGEST)));
     assert_eq!(check(&long), Err(DpopError::Jws(JwsError::TooLong)));
-    let two = format!("{FIGURE_2}, {FIGURE_2}");
+    let two = format!("{EXAMPLE}, {EXAMPLE}");
     assert_eq!(
         check(&two),
         Err(DpopError::Jws(JwsError::Form)),

@@ -38,7 +38,7 @@ fn rfc_8037_a_3() {
     assert_eq!(thumbprint(&jwk), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 }
 
-/// RFC 9449 section 6.1, figure 9.
+/// RFC 9449 section 6.1, of the key of section 4.2.
 #[test]
 fn rfc_9449_6_1() {
     let jwk = json!({
