@@ -1,6 +1,6 @@
 //! What must be remembered: what was used once, codes, refresh tokens, handles and revocations.
 //!
-//! One schema and one set of statements for `SQLite` (embedded, one replica) and PostgreSQL (several). The store never sees
+//! One schema and one set of statements for SQLite (embedded, one replica) and PostgreSQL (several). The store never sees
 //! a secret: whoever calls gives the SHA-256 digest of a code, a token or a handle, so that a copy of the database opens
 //! nothing. Times are whole seconds since 1970, and always an argument.
 //!
@@ -51,7 +51,7 @@ pub const REMEMBERED: i64 = 24 * 3600;
 /// How a store is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many connections there are at most: to PostgreSQL, or to read from `SQLite`.
+    /// How many connections there are at most: to PostgreSQL, or to read from SQLite.
     pub connections: u32,
     /// How long to wait for a connection, for a lock, or for a statement to end.
     pub patience: Duration,

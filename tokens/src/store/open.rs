@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, SqlSafeStr as _, SqlitePool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqlSafeStr as _, SqlitePool};
 use url::Url;
 
 use super::writer::Writer;
@@ -16,11 +16,11 @@ use super::{Back, Options, StoreError};
 /// The migrations, in order. One that was released never changes.
 const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "store", include_str!("../../migrations/0001_store.sql"))];
 
-/// What `SQLite` calls a file that another process has locked (`SQLITE_BUSY`), and how long to wait then.
+/// What SQLite calls a file that another process has locked (`SQLITE_BUSY`), and how long to wait then.
 const BUSY: &str = "5";
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Marks lines of a migration that are for `SQLite` alone.
+/// Marks lines of a migration that are for SQLite alone.
 const SQLITE_ONLY: &str = "-- sqlite: ";
 
 pub(super) async fn open(url: &str, options: &Options) -> Result<Back, StoreError> {
@@ -101,18 +101,17 @@ async fn postgres(url: &str, options: &Options) -> Result<Back, StoreError> {
     if !says && connect.get_socket().is_none() {
         connect = connect.ssl_mode(PgSslMode::VerifyFull);
     }
-    // A statement that hangs must not hold a connection, nor a connection that hangs its locks.
-    let patience = options.patience.as_millis();
-    let session = format!(
-        "SET statement_timeout = {patience}; SET lock_timeout = {patience}; \
-         SET idle_in_transaction_session_timeout = {patience}; \
-         SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"
-    );
-    let session: Arc<str> = session.into();
+    // Without the time limits below: the tables of a large store take a while to change, and other replicas wait meanwhile.
+    let mut connection = connect.connect().await.map_err(cannot_open)?;
+    migrator(str::to_owned).run_direct(None, &mut connection, false).await?;
+    connection.close().await.map_err(cannot_open)?;
+    let session = session(options.patience);
     let pool = PgPoolOptions::new()
         .acquire_timeout(options.patience)
         .max_connections(options.connections)
         .min_connections(1)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| Box::pin(alive(connection, meta.idle_for)))
         .after_connect(move |connection, _| {
             let session = Arc::clone(&session);
             Box::pin(async move {
@@ -120,11 +119,30 @@ async fn postgres(url: &str, options: &Options) -> Result<Back, StoreError> {
                 Ok(())
             })
         });
-    let pool = pool.connect_with(connect).await.map_err(cannot_open)?;
-    migrate_postgres(&pool).await?;
-    Ok(Back::Postgres(pool))
+    Ok(Back::Postgres(pool.connect_with(connect).await.map_err(cannot_open)?))
 }
 
+/// What every connection is told. A statement that hangs must not hold a connection, nor a connection that hangs its locks.
+fn session(patience: Duration) -> Arc<str> {
+    let patience = patience.as_millis();
+    let session = format!(
+        "SET statement_timeout = {patience}; SET lock_timeout = {patience}; \
+         SET idle_in_transaction_session_timeout = {patience}; \
+         SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    );
+    session.into()
+}
+
+/// Asks a connection whether it still is one, unless it was used a moment ago: to ask each time would double the way.
+async fn alive(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    if idle > Duration::from_secs(1) {
+        connection.ping().await?;
+    }
+    Ok(true)
+}
+
+/// What brings a database to this version. On PostgreSQL it holds an advisory lock meanwhile, so that of two replicas that
+/// start together one waits for the other.
 fn migrator(text: impl Fn(&'static str) -> String) -> Migrator {
     let migrations = MIGRATIONS.into_iter().map(|(version, name, sql)| {
         let sql = AssertSqlSafe(text(sql)).into_sql_str();
@@ -139,9 +157,4 @@ async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
     let migrator = migrator(|sql| sql.replace(SQLITE_ONLY, ""));
     migrator.run_direct(None, &mut *transaction, false).await?;
     transaction.commit().await.map_err(cannot_open)
-}
-
-/// The migrator holds an advisory lock meanwhile, so that of two who start together one waits for the other.
-async fn migrate_postgres(pool: &PgPool) -> Result<(), StoreError> {
-    Ok(migrator(str::to_owned).run(pool).await?)
 }

@@ -24,7 +24,7 @@ impl From<&'static str> for Sql {
     }
 }
 
-/// A statement that locks rows in PostgreSQL: head, the words that lock, tail. `SQLite` has one writer, and no such words.
+/// A statement that locks rows in PostgreSQL: head, the words that lock, tail. SQLite has one writer, and no such words.
 macro_rules! locking {
     ($head:expr, $lock:literal $(, $tail:literal)?) => {
         $crate::store::sql::Sql {

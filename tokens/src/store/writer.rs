@@ -1,4 +1,4 @@
-//! The one writer of a `SQLite` file. What is asked for while a commit is on its way to the disk goes into the next one, so
+//! The one writer of a SQLite file. What is asked for while a commit is on its way to the disk goes into the next one, so
 //! that many callers share the wait for the disk. Nobody is answered before the commit.
 
 use futures::future::BoxFuture;

@@ -157,18 +157,24 @@ fn unprivileged(program: &Path) -> Command {
     command
 }
 
-/// Where Debian's package has its programs, or a folder of the path.
+/// Where PostgreSQL's programs are. `scripts/peers` installs them where there are none.
 fn programs() -> PathBuf {
+    installed().unwrap_or_else(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/peers");
+        let brought = Command::new(script).stderr(Stdio::inherit()).output();
+        succeeded("scripts/peers", brought.unwrap());
+        installed().expect("PostgreSQL is installed, but not where Debian's package has it, nor on the path")
+    })
+}
+
+fn installed() -> Option<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
-    found.extend(env::var_os("PATH").iter().flat_map(env::split_paths));
+    let mut folders: Vec<PathBuf> = debian.map(|version| version.path().join("bin")).collect();
+    folders.extend(env::var_os("PATH").iter().flat_map(env::split_paths));
     let all = |folder: &PathBuf| {
         ["initdb", "postgres", "psql"]
             .iter()
             .all(|name| folder.join(name).exists())
     };
-    found
-        .into_iter()
-        .find(all)
-        .expect("PostgreSQL is not installed: run scripts/peers, or apt-get install postgresql")
+    folders.into_iter().find(all)
 }

@@ -21,7 +21,7 @@ use crate::rig::{Database, Kind, NOW, digest, family, rotate, usage};
 const FAMILIES: u32 = 1000;
 const OPTIONS: Options = Options {
     connections: 8,
-    patience: Duration::from_secs(60),
+    patience: Duration::from_mins(1),
 };
 /// How the process that is killed is told its store, and which test it is.
 const URL: &str = "STORE_THAT_IS_KILLED";

@@ -1,4 +1,4 @@
-//! The store, on both databases: each test runs on `SQLite` and on a real PostgreSQL server.
+//! The store, on both databases: each test runs on SQLite and on a real PostgreSQL server.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

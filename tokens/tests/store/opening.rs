@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use countersign_tokens::store::{Once, Options, Store, StoreError};
+use countersign_tokens::store::{Once, Options, Store, StoreError, Use};
 use futures::future::join_all;
 use rstest::rstest;
 
-use crate::rig::{Database, Kind, NOW, digest};
+use crate::rig::{Database, Kind, NOW, digest, family, open, rotate, usage};
 
 #[rstest]
 #[case(Kind::Sqlite)]
@@ -76,7 +76,7 @@ async fn a_password_is_in_no_error_and_no_debug_output() {
     assert!(!format!("{store:?}").contains("hunter2"));
 }
 
-/// `PostgreSQL` on another host must show that it is who it is: a server without TLS is not spoken to.
+/// PostgreSQL on another host must show that it is who it is: a server without TLS is not spoken to.
 #[tokio::test]
 async fn a_server_elsewhere_is_not_trusted_without_tls() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -113,4 +113,53 @@ async fn a_store_of_a_newer_version_is_left_alone() {
     crate::common::postgres::Server::shared().sql(name, newer);
     let error = Store::open(&database.url, &Options::default()).await.unwrap_err();
     assert!(matches!(error, StoreError::Migrate(_)), "{error}");
+}
+
+/// What fails leaves nothing of itself behind, and what is done beside it is not harmed, in the same commit or not.
+#[rstest]
+#[case(Kind::Memory)]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn what_fails_leaves_nothing_behind_and_harms_nobody(#[case] kind: Kind) {
+    let (_database, store) = open(kind).await;
+    store.begin_family(family(0), Some(digest("taken"))).await.unwrap();
+    let begins = (1..=20_u8).map(|number| {
+        let first = if number % 2 == 0 { "taken" } else { &*number.to_string() };
+        store.begin_family(family(number), Some(digest(first)))
+    });
+    for (number, begun) in (1..).zip(join_all(begins).await) {
+        assert_eq!(begun.is_ok(), number % 2 == 1, "{number}");
+        assert_eq!(
+            store.revoke_family(family(number).id, NOW).await.unwrap(),
+            begun.is_ok()
+        );
+    }
+}
+
+/// A thief who hangs up before the answer is found out all the same.
+#[rstest]
+#[case(Kind::Memory)]
+#[case(Kind::Sqlite)]
+#[case(Kind::Postgres)]
+#[tokio::test]
+async fn what_was_asked_for_is_done_when_the_caller_goes_away(#[case] kind: Kind) {
+    let (_database, store) = open(kind).await;
+    store.begin_family(family(1), Some(digest("first"))).await.unwrap();
+    rotate(&store, usage("first", "second")).await;
+    let stolen = Use {
+        proof_key: None,
+        ..usage("first", "stolen")
+    };
+    let mut asked = Box::pin(store.rotate(stolen));
+    assert!(futures::poll!(&mut asked).is_pending());
+    drop(asked);
+    for _ in 0..500 {
+        let (_, live) = store.family_of(digest("second"), NOW + 10).await.unwrap().unwrap();
+        if !live {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the reuse was forgotten");
 }

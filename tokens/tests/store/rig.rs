@@ -47,7 +47,7 @@ impl Database {
         Store::open(&self.url, &Options::default()).await.unwrap()
     }
 
-    /// Stores of several replicas. `SQLite` is for one.
+    /// Stores of several replicas. SQLite is for one.
     pub async fn replicas(&self) -> Vec<Store> {
         let count = if matches!(self.kind, Kind::Postgres) { 4 } else { 1 };
         let mut stores = Vec::new();
