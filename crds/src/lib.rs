@@ -9,7 +9,9 @@ pub mod credential_waiver;
 pub mod federated_trust_domain;
 pub mod manifest;
 pub mod service_identity;
+pub mod token_client;
 pub mod token_issuer;
+pub mod token_revocation;
 
 pub use api_auth_policy::{ApiAuthPolicy, ApiAuthPolicySpec, ApiAuthPolicyStatus};
 pub use certificate_authority::{
@@ -19,7 +21,9 @@ pub use certificate_authority::{
 pub use credential_waiver::{CredentialWaiver, CredentialWaiverSpec, CredentialWaiverStatus};
 pub use federated_trust_domain::{FederatedTrustDomain, FederatedTrustDomainSpec, FederatedTrustDomainStatus};
 pub use service_identity::{ServiceIdentity, ServiceIdentitySpec, ServiceIdentityStatus};
-pub use token_issuer::{TokenIssuer, TokenIssuerSpec, TokenIssuerStatus};
+pub use token_client::{TokenClient, TokenClientSpec, TokenClientStatus};
+pub use token_issuer::{ROTATE_SIGNING_KEY_ANNOTATION, TokenIssuer, TokenIssuerSpec, TokenIssuerStatus};
+pub use token_revocation::{TokenRevocation, TokenRevocationSpec, TokenRevocationStatus};
 
 /// The API group of every kind of Countersign.
 pub const GROUP: &str = "countersign.dev";

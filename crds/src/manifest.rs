@@ -4,7 +4,8 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
 use crate::{
-    ApiAuthPolicy, CertificateAuthority, CredentialWaiver, FederatedTrustDomain, ServiceIdentity, TokenIssuer,
+    ApiAuthPolicy, CertificateAuthority, CredentialWaiver, FederatedTrustDomain, ServiceIdentity, TokenClient,
+    TokenIssuer, TokenRevocation,
 };
 
 /// One CRD: its name, and the manifest that an API server takes.
@@ -32,10 +33,16 @@ pub fn manifests() -> Result<Vec<Manifest>, serde_json::Error> {
         (serde_json::to_value(CredentialWaiver::crd())?, &["Active"], "audit"),
         (serde_json::to_value(FederatedTrustDomain::crd())?, &["Ready"], "signer"),
         (serde_json::to_value(ServiceIdentity::crd())?, &["Ready"], "operator"),
+        (serde_json::to_value(TokenClient::crd())?, &["Ready"], "token service"),
         (
             serde_json::to_value(TokenIssuer::crd())?,
             &["KeysAvailable", "Ready"],
-            "operator",
+            "operator, or for the token service if the issuer is managed",
+        ),
+        (
+            serde_json::to_value(TokenRevocation::crd())?,
+            &["Ready"],
+            "token service",
         ),
     ]
     .into_iter()

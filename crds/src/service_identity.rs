@@ -1,9 +1,11 @@
-//! `ServiceIdentity`: who a workload is, and which certificates say so.
+//! `ServiceIdentity`: who a workload is, which certificates say so, and which tokens it may ask for.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::token_client::GrantedAudience;
 
 /// Names a workload, so that policies can admit it and certificates can be issued to it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,25 @@ pub struct ServiceIdentitySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub secret_name: Option<String>,
+    /// The tokens that the workload may ask for, in exchange for what proves that it is itself: its service account's token
+    /// or its certificate (RFC 8693). Without any it gets none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["tokenIssuer".to_owned()]))]
+    pub tokens: Vec<WorkloadTokens>,
+}
+
+/// What a workload may ask one issuer for.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkloadTokens {
+    /// The name of the TokenIssuer, which must be a managed one.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub token_issuer: String,
+    /// What the tokens may be for. Each must be an audience of the issuer.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["audience".to_owned()]))]
+    pub audiences: Vec<GrantedAudience>,
 }
 
 /// What a workload's certificates are like.

@@ -25,7 +25,9 @@ pub async fn install_kinds(testbed: &Testbed) -> Result<()> {
         "credentialwaivers",
         "federatedtrustdomains",
         "serviceidentities",
+        "tokenclients",
         "tokenissuers",
+        "tokenrevocations",
     ] {
         testbed.apply(&template(&format!("crd-{plural}.yaml"))?).await?;
     }
@@ -100,10 +102,29 @@ pub async fn install_signer_account(testbed: &Testbed, settings: &[&str]) -> Res
     Ok(())
 }
 
+/// Installs the service account of the chart's token service, with its rights.
+pub async fn install_tokens_account(testbed: &Testbed) -> Result<()> {
+    for name in ["serviceaccount.yaml", "rbac.yaml"] {
+        let template = rendered(&format!("tokens/{name}"), &["--set=tokens.enabled=true"])?;
+        testbed.apply(&template).await?;
+    }
+    Ok(())
+}
+
 /// Lets the chart's signer keep Secrets in all namespaces.
 pub async fn allow_secrets(testbed: &Testbed) -> Result<()> {
     let everywhere = ["--set=signer.secretNamespaces={*}"];
     testbed.apply(&rendered("signer/secrets-rbac.yaml", &everywhere)?).await
+}
+
+/// Lets it keep Secrets nowhere, as the chart does by itself: another suite on the same API server may have let it.
+pub async fn forbid_secrets(testbed: &Testbed) -> Result<()> {
+    let gone = ["--ignore-not-found", "--wait"];
+    for kind in ["clusterrolebinding", "clusterrole"] {
+        let delete = ["delete", kind, "countersign-signer-secrets"];
+        testbed.kubectl(&[&delete[..], &gone].concat()).await?;
+    }
+    Ok(())
 }
 
 /// A kubeconfig with a token of the service account of the chart's operator.

@@ -1,6 +1,8 @@
-//! What fuzz targets share: one scanner, and what must hold of each of its answers; a chain of certificates; and a workload.
+//! What fuzz targets share: one scanner, and what must hold of each of its answers; a chain of certificates; a key and what it
+//! signs; and a workload.
 
 pub mod chain;
+pub mod signed;
 pub mod workload;
 
 use std::sync::LazyLock;

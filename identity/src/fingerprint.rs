@@ -3,6 +3,8 @@
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// The SHA-256 of a certificate's DER.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +16,11 @@ impl Fingerprint {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
         Self(bytes)
+    }
+
+    /// It in base64url without padding: what a token that is bound to the certificate has as `x5t#S256` (RFC 8705 section 3.1).
+    pub fn x5t_s256(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
     }
 
     /// Its 32 bytes.

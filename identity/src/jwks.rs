@@ -1,13 +1,13 @@
 //! JWK Sets (RFC 7517): the keys that verify an issuer's tokens.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The smallest RSA modulus that is used, in bits (RFC 7518 section 3.3).
-const MIN_RSA_BITS: usize = 2048;
+use crate::{json, rsa};
+
 /// Members of a JWK that hold private or symmetric key material (RFC 7518 section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -15,7 +15,9 @@ const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 pub enum KeySetError {
     /// It is not JSON of the right shape.
-    #[error("not a JWK Set: it must be a JSON object with an array `keys` (RFC 7517 section 5)")]
+    #[error(
+        "not a JWK Set: it must be a JSON object with an array `keys` of objects, with each member there once (RFC 7517 section 5)"
+    )]
     Malformed,
     /// A key holds its private part, or is a shared secret. Whoever reads the set could sign with it.
     #[error(
@@ -23,7 +25,7 @@ pub enum KeySetError {
     )]
     PrivateKey(usize),
     /// No key can be used. Holds why each was passed over.
-    #[error("no usable key: it needs an RSA key of at least {MIN_RSA_BITS} bits, an EC key on P-256 or P-384, or an Ed25519 key: {}", .0.join("; "))]
+    #[error("no usable key: it needs an RSA key of at least {bits} bits, an EC key on P-256 or P-384, or an Ed25519 key: {}", .0.join("; "), bits = rsa::MIN_BITS)]
     NoUsableKey(Vec<String>),
 }
 
@@ -60,9 +62,17 @@ pub struct KeySet {
     keys: Vec<VerificationKey>,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    keys: Vec<Map<String, Value>>,
+/// The members of the keys of a JWK Set, in which none is there twice.
+fn entries(json: &str) -> Option<Vec<Map<String, Value>>> {
+    let Value::Array(keys) = json::object(json.as_bytes())?.remove("keys")? else {
+        return None;
+    };
+    keys.into_iter()
+        .map(|key| match key {
+            Value::Object(members) => Some(members),
+            _ => None,
+        })
+        .collect()
 }
 
 impl KeySet {
@@ -74,14 +84,14 @@ impl KeySet {
     ///
     /// If it is not a JWK Set, holds private key material, or has no key that can be used.
     pub fn parse(json: &str) -> Result<Self, KeySetError> {
-        let document: Document = serde_json::from_str(json).map_err(|_| KeySetError::Malformed)?;
-        if let Some(at) = document.keys.iter().position(has_private_member) {
+        let entries = entries(json).ok_or(KeySetError::Malformed)?;
+        if let Some(at) = entries.iter().position(has_private_member) {
             return Err(KeySetError::PrivateKey(at));
         }
         let mut keys = Vec::new();
         let mut passed_over = Vec::new();
-        for (at, jwk) in document.keys.iter().enumerate() {
-            match read_for_signatures(jwk) {
+        for (at, jwk) in entries.iter().enumerate() {
+            match VerificationKey::read_for_signatures(jwk) {
                 Ok(key) => keys.push(key),
                 Err(why) => passed_over.push(format!("key {at} {why}")),
             }
@@ -123,14 +133,22 @@ pub(crate) fn member<'a>(jwk: &'a Map<String, Value>, name: &str) -> Option<&'a 
     jwk.get(name).and_then(Value::as_str)
 }
 
-fn read_for_signatures(jwk: &Map<String, Value>) -> Result<VerificationKey, &'static str> {
-    if member(jwk, "use").is_some_and(|usage| usage != "sig") {
-        return Err("is not for signatures (`use`)");
-    }
-    VerificationKey::read(jwk)
-}
-
 impl VerificationKey {
+    /// Reads a public key that is for signatures.
+    pub(crate) fn read_for_signatures(jwk: &Map<String, Value>) -> Result<Self, &'static str> {
+        if jwk.get("use").is_some_and(|usage| usage != "sig") {
+            return Err("is not for signatures (`use`)");
+        }
+        if jwk.get("key_ops").is_some_and(|operations| {
+            !operations
+                .as_array()
+                .is_some_and(|names| names.contains(&"verify".into()))
+        }) {
+            return Err("is not for verifying (`key_ops`)");
+        }
+        Self::read(jwk)
+    }
+
     /// Reads a public key, whatever its `use`.
     pub(crate) fn read(jwk: &Map<String, Value>) -> Result<Self, &'static str> {
         let (members, mut algorithms): (&[&str], Vec<Algorithm>) = match (member(jwk, "kty"), member(jwk, "crv")) {
@@ -151,7 +169,8 @@ impl VerificationKey {
             );
         }
         if let Some(name) = member(jwk, "alg") {
-            let named = name.parse::<Algorithm>();
+            // RFC 9864 section 2.2: another name for what EdDSA is with this curve.
+            let named = if name == "Ed25519" { "EdDSA" } else { name }.parse::<Algorithm>();
             algorithms.retain(|algorithm| named.as_ref() == Ok(algorithm));
             if algorithms.is_empty() {
                 return Err("has an `alg` that does not fit its type");
@@ -182,22 +201,26 @@ fn decoding_key(public: &Map<String, Value>) -> Result<DecodingKey, &'static str
     };
     let text = |name| member(public, name).unwrap_or_default();
     if text("kty") == "RSA" {
-        let modulus = bytes("n")?;
-        let leading_zeros = modulus.iter().take_while(|byte| **byte == 0).count();
-        if (modulus.len() - leading_zeros) * 8 < MIN_RSA_BITS {
-            return Err("is shorter than 2048 bits");
-        }
-        return Ok(DecodingKey::from_rsa_raw_components(&modulus, &bytes("e")?));
+        let (modulus, exponent) = (bytes("n")?, bytes("e")?);
+        rsa::check(&modulus, &exponent)?;
+        return Ok(DecodingKey::from_rsa_raw_components(&modulus, &exponent));
     }
-    let size = if text("crv") == "P-384" { 48 } else { 32 };
     if text("kty") == "OKP" {
-        if bytes("x")?.len() != size {
+        if bytes("x")?.len() != 32 {
             return Err(MALFORMED);
         }
         return DecodingKey::from_ed_components(text("x")).map_err(|_| MALFORMED);
     }
-    if bytes("x")?.len() != size || bytes("y")?.len() != size {
+    let (size, curve) = if text("crv") == "P-384" {
+        (48, &ECDSA_P384_SHA384_FIXED)
+    } else {
+        (32, &ECDSA_P256_SHA256_FIXED)
+    };
+    let (x, y) = (bytes("x")?, bytes("y")?);
+    if x.len() != size || y.len() != size {
         return Err(MALFORMED);
     }
+    // RFC 8725 section 3.4: what is used in an operation is checked, so the point must be one of the curve.
+    ParsedPublicKey::new(curve, [&[4], x.as_slice(), &y].concat()).map_err(|_| "is not a point of its curve")?;
     DecodingKey::from_ec_components(text("x"), text("y")).map_err(|_| MALFORMED)
 }

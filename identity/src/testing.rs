@@ -7,7 +7,9 @@
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
@@ -26,12 +28,16 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A fresh key. Algorithms: ES256, `EdDSA`, and those of RSA.
+    /// A fresh key. Algorithms: ES256, ES384, `EdDSA`, and those of RSA.
     pub fn generate(id: &str, algorithm: Algorithm) -> Self {
         let _ = DEFAULT_PROVIDER.install_default();
         let key = match algorithm {
             Algorithm::ES256 => {
                 let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a P-256 key");
+                EncodingKey::from_ec_der(pair.to_pkcs8v1().expect("PKCS#8").as_ref())
+            }
+            Algorithm::ES384 => {
+                let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).expect("a P-384 key");
                 EncodingKey::from_ec_der(pair.to_pkcs8v1().expect("PKCS#8").as_ref())
             }
             Algorithm::EdDSA => {
@@ -76,8 +82,24 @@ impl SigningKey {
 
     /// A token with a header of one's own, also one that does not go with the key.
     pub fn token_with_header(&self, header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(claims));
+        self.sign(&header.to_string(), claims.to_string().as_bytes())
+    }
+
+    /// An assertion (RFC 7523) with these claims.
+    pub fn assertion(&self, claims: &Value) -> String {
+        let header = json!({ "alg": format!("{:?}", self.algorithm), "typ": "JWT", "kid": self.id });
+        self.token_with_header(&header, claims)
+    }
+
+    /// A `DPoP` proof (RFC 9449) with these claims, and the public key in its header.
+    pub fn dpop_proof(&self, claims: &Value) -> String {
+        let header = json!({ "alg": format!("{:?}", self.algorithm), "typ": "dpop+jwt", "jwk": self.jwk() });
+        self.token_with_header(&header, claims)
+    }
+
+    /// A JWS of just these bytes, also of what is no JSON.
+    pub fn sign(&self, header: &str, payload: &[u8]) -> String {
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let key = (DEFAULT_PROVIDER.signer_factory)(&self.algorithm, &self.key).expect("a signer");
         format!(
             "{signed}.{}",

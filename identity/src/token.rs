@@ -1,30 +1,38 @@
-//! Verification of JWTs in compact form (RFC 7515 section 3.1, RFC 7519 section 7.2).
+//! Verification of JWTs in compact form (RFC 7515 section 3.1, RFC 7519 section 7.2), as Envoy's `jwt_authn` does it, so that
+//! what is decided here is what proxies do. They do not look at `crit` and `typ`. What clients and partners sign for the
+//! token service is verified without that leniency: [`crate::assertion`], [`crate::dpop`], [`crate::access_token`],
+//! [`crate::subject_token`].
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig, general_purpose::NO_PAD};
+use base64::engine::general_purpose::{NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
+use crate::json;
 use crate::jwks::{KeySet, VerificationKey};
+use crate::jws;
 
 /// How far clocks may be apart, in seconds.
 pub const CLOCK_SKEW: i64 = 60;
 /// The latest `exp` that is taken for a time in seconds. A later one was written in milliseconds, by mistake.
 pub const LATEST_EXPIRY: i64 = 1_000_000_000_000;
 
-/// Base64url without padding (RFC 7515 section 2). The bits that are left over at the end are not looked at (RFC 4648
-/// section 3.5 leaves that open), as proxies do.
-const BASE64URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, UNUSED_BITS_ALLOWED);
-const UNUSED_BITS_ALLOWED: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
+/// Base64url (RFC 7515 section 2). The bits that are left over at the end are not looked at (RFC 4648 section 3.5 leaves that
+/// open), and padding may be there, as with proxies.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+const LENIENT: GeneralPurposeConfig = NO_PAD
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
 /// Why a token is not valid.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TokenError {
-    /// It is not a JWT.
-    #[error("not a JWT in compact form")]
+    /// It is not a JWT, has a member twice, or one of another type than it must be.
+    #[error("not a JWT in compact form, with each member there once and of the type that it must have")]
     Malformed,
     /// `iss` is not an issuer that is accepted here.
     #[error("issued by an issuer that is not accepted here")]
@@ -59,12 +67,32 @@ pub(crate) struct Unverified<'a> {
 pub(crate) fn split(token: &str) -> Option<Unverified<'_>> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, payload) = signed.split_once('.')?;
-    let object = |part: &str| serde_json::from_slice(&BASE64URL.decode(part).ok()?).ok();
+    // Padding is whole or not there.
+    let decode = |part: &str| {
+        let whole = !part.ends_with('=') || part.len().is_multiple_of(4);
+        BASE64URL.decode(part).ok().filter(|_| whole)
+    };
+    Some(Unverified {
+        header: json::object(&decode(header)?)?,
+        claims: json::object(&decode(payload)?)?,
+        signed,
+        signature: decode(signature)?,
+    })
+}
+
+/// As [`split`], but of a bounded length, and in base64url that has one spelling: for what no proxy verifies.
+pub(crate) fn split_strictly(token: &str) -> Option<Unverified<'_>> {
+    if token.len() > jws::LONGEST {
+        return None;
+    }
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (header, payload) = signed.split_once('.')?;
+    let object = |part: &str| json::object(&URL_SAFE_NO_PAD.decode(part).ok()?);
     Some(Unverified {
         header: object(header)?,
         claims: object(payload)?,
         signed,
-        signature: BASE64URL.decode(signature).ok()?,
+        signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
     })
 }
 
@@ -101,8 +129,26 @@ pub fn verify(token: &str, issuer: &str, keys: &KeySet, now: i64) -> Result<Clai
         return Err(TokenError::UnknownIssuer);
     }
     check_times(&claims, now)?;
+    if !has_proper_types(&header, &claims) {
+        return Err(TokenError::Malformed);
+    }
     check_signature(&header, signed, &signature, keys.keys())?;
     Ok(Claims::new(claims))
+}
+
+/// Whether members that proxies look at are what RFC 7515 section 4.1 and RFC 7519 section 4.1 say, if they are there.
+fn has_proper_types(header: &Map<String, Value>, claims: &Map<String, Value>) -> bool {
+    let time = |value: &Value| seconds(value).is_some_and(|time| (0..i64::MAX).contains(&time));
+    let audience = |value: &Value| match value {
+        Value::Array(several) => several.iter().all(Value::is_string),
+        one => one.is_string(),
+    };
+    header.get("kid").is_none_or(Value::is_string)
+        && ["iss", "sub", "jti"]
+            .iter()
+            .all(|name| claims.get(*name).is_none_or(Value::is_string))
+        && ["iat", "nbf"].iter().all(|name| claims.get(*name).is_none_or(time))
+        && claims.get("aud").is_none_or(audience)
 }
 
 pub(crate) fn check_signature<'a>(
@@ -150,7 +196,7 @@ pub(crate) fn check_times(claims: &Map<String, Value>, now: i64) -> Result<i64, 
 }
 
 /// A `NumericDate` (RFC 7519 section 2), cut to whole seconds.
-fn seconds(value: &Value) -> Option<i64> {
+pub(crate) fn seconds(value: &Value) -> Option<i64> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a float beyond the range saturates, and is then refused"

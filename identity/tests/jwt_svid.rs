@@ -235,6 +235,14 @@ fn a_token_that_breaks_a_rule_is_refused() {
     let (signed, _) = token.rsplit_once('.').unwrap();
     assert_eq!(check(&format!("{signed}.")), Err(E::Signature));
     assert_eq!(check(&format!(" {token}")), Err(E::Form));
+    assert_eq!(check(&format!("{token}==")), Err(E::Form));
+    let long = json!("a".repeat(countersign_identity::jws::LONGEST));
+    assert_eq!(with_claim("long", long), Err(E::Form));
+    let twice = claims()
+        .to_string()
+        .replacen('{', r#"{"sub":"spiffe://example.com/other","#, 1);
+    let token = key.sign(&header(&key).to_string(), twice.as_bytes());
+    assert_eq!(check(&token), Err(E::Form), "a member is there twice");
 }
 
 #[test]

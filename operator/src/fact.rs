@@ -61,7 +61,7 @@ pub enum Fact {
     Policy(Meta, Box<ParsedPolicy>, Box<ApiAuthPolicyStatus>),
     /// Of a `ServiceIdentity`, with the operator's part of its status.
     Identity(Meta, Box<ParsedIdentity>, Box<ServiceIdentityStatus>),
-    /// Of a `TokenIssuer`.
+    /// Of a `TokenIssuer`. Of the status of an external one, the operator's part; of that of a managed one, all.
     Issuer(Meta, Box<ParsedIssuer>, Box<TokenIssuerStatus>),
     /// Of a Namespace, and whether it is being deleted.
     Namespace(NamespaceFacts, bool),
@@ -132,11 +132,8 @@ pub fn of_object(source: Source, object: &DynamicObject) -> Option<Fact> {
         }
         Source::Issuers => {
             let parsed = parse::token_issuer(&name().name, &data["spec"], &data["status"]);
-            Some(Fact::Issuer(
-                meta(&object.metadata),
-                Box::new(parsed),
-                Box::new(status(data)),
-            ))
+            let status = issuer_status(parsed.managed, status(data));
+            Some(Fact::Issuer(meta(&object.metadata), Box::new(parsed), Box::new(status)))
         }
         Source::Services => Some(Fact::Service(ServiceFacts::read(
             labels(&object.metadata),
@@ -207,6 +204,18 @@ fn own_part(status: &Value) -> ServiceIdentityStatus {
             .collect(),
         ..ServiceIdentityStatus::default()
     }
+}
+
+/// What the operator looks at in the status of a `TokenIssuer`. In that of an external one, what the token service left
+/// there while the issuer was a managed one is neither looked at nor compared.
+fn issuer_status(managed: bool, mut status: TokenIssuerStatus) -> TokenIssuerStatus {
+    if !managed {
+        status.keys.clear();
+        status.clients = None;
+        let own = |condition: &Condition| matches!(condition.type_.as_str(), "KeysAvailable" | "Ready");
+        status.conditions.retain(own);
+    }
+    status
 }
 
 static NOTHING: BTreeMap<String, String> = BTreeMap::new();

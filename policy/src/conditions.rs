@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::parse::{ParsedIdentity, ParsedIssuer, summary};
-use crate::report::Report;
+use crate::report::{Report, duration};
 use crate::resolve::Reason;
 use crate::world::{MeshSettings, ObjectName};
 
@@ -55,7 +55,8 @@ pub enum KeyFetch {
 }
 
 /// A condition before it is dated.
-struct Finding {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
     name: &'static str,
     status: Option<bool>,
     reason: String,
@@ -63,7 +64,9 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(name: &'static str, status: Option<bool>, reason: impl Into<String>, message: impl Into<String>) -> Self {
+    /// Says of a condition that it is true or false, or, without a status, that nobody knows; why, in one word; and in words that
+    /// tell what to do.
+    pub fn new(name: &'static str, status: Option<bool>, reason: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             name,
             status,
@@ -73,7 +76,7 @@ impl Finding {
     }
 
     /// Dates the condition: an unchanged status keeps its time.
-    fn dated(self, previous: &[Condition], generation: i64, now: Timestamp) -> Condition {
+    pub fn dated(self, previous: &[Condition], generation: i64, now: Timestamp) -> Condition {
         let status = self
             .status
             .map_or("Unknown", |yes| if yes { "True" } else { "False" })
@@ -275,7 +278,8 @@ fn identity_ready(
     Ok((id.to_string(), message))
 }
 
-/// The status of a `TokenIssuer`, with the keys that were fetched. A failed fetch keeps the keys of the one before.
+/// The status of a `TokenIssuer`, with the keys that were fetched. A failed fetch keeps the keys of the one before. That of
+/// a managed one is left as it is: the token service writes it.
 pub fn issuer_status(
     issuer: &ParsedIssuer,
     fetch: &KeyFetch,
@@ -283,11 +287,14 @@ pub fn issuer_status(
     previous: &TokenIssuerStatus,
     now: Timestamp,
 ) -> TokenIssuerStatus {
+    if issuer.managed {
+        return previous.clone();
+    }
     let understood = match &issuer.issuer {
         Ok(understood) => understood,
-        Err(problem) => {
+        Err(problems) => {
             let findings =
-                ["KeysAvailable", "Ready"].map(|name| Finding::new(name, Some(false), "Invalid", problem.to_string()));
+                ["KeysAvailable", "Ready"].map(|name| Finding::new(name, Some(false), "Invalid", summary(problems)));
             return TokenIssuerStatus {
                 observed_generation: Some(generation),
                 conditions: dated(findings.into(), &previous.conditions, generation, now),
@@ -303,10 +310,14 @@ pub fn issuer_status(
     let source = issuer.fetch().filter(|_| !keys.is_empty());
     TokenIssuerStatus {
         observed_generation: Some(generation),
+        issuer: Some(understood.id.clone()),
+        longest_token: Some(duration(understood.longest_token)),
         key_count: i64::try_from(keys.len()).ok(),
         jwks: source.map(|_| keys.to_json()),
         jwks_uri: source.map(|source| source.uri.to_owned()),
         conditions: dated(vec![finding, ready], &previous.conditions, generation, now),
+        // A managed issuer alone has keys of its own and clients.
+        ..TokenIssuerStatus::default()
     }
 }
 
@@ -348,5 +359,40 @@ fn keys(current: &KeySet, fetch: &KeyFetch) -> (KeySet, Finding) {
             Err(error) => (current.clone(), failed(&format!("what was answered is {error}"))),
         },
         KeyFetch::Failed(why) => (current.clone(), failed(why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::parse::token_issuer;
+
+    #[test]
+    fn the_status_of_a_managed_issuer_is_the_token_services() {
+        let audiences = json!([{"audience": "a"}]);
+        for issuer in ["https://tokens.example", "not an issuer"] {
+            let spec = json!({"managed": {"issuer": issuer, "audiences": audiences}});
+            let parsed = token_issuer("shop", &spec, &json!(null));
+            let previous = TokenIssuerStatus {
+                issuer: Some("https://tokens.example".to_owned()),
+                clients: Some(3),
+                ..TokenIssuerStatus::default()
+            };
+            let status = issuer_status(&parsed, &KeyFetch::NotNeeded, 7, &previous, Timestamp::UNIX_EPOCH);
+            assert_eq!(status, previous, "{issuer}");
+        }
+    }
+
+    #[test]
+    fn an_external_issuer_tells_its_identifier_and_its_longest_token() {
+        let spec =
+            json!({"external": {"issuer": "https://idp.example", "jwksUri": "https://a", "maxTokenLifetime": "90m"}});
+        let parsed = token_issuer("corp", &spec, &json!(null));
+        let none = TokenIssuerStatus::default();
+        let status = issuer_status(&parsed, &KeyFetch::NotYet, 1, &none, Timestamp::UNIX_EPOCH);
+        assert_eq!(status.issuer.as_deref(), Some("https://idp.example"));
+        assert_eq!(status.longest_token.as_deref(), Some("1h30m"));
     }
 }

@@ -116,7 +116,7 @@ fn credentials(policy: &Policy) -> String {
 }
 
 /// A number of seconds as people write it: `10m`, `1h30m`.
-fn duration(seconds: i64) -> String {
+pub fn duration(seconds: i64) -> String {
     let parts = [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
     parts
         .iter()

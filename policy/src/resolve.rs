@@ -293,7 +293,7 @@ fn find_issuers<'a, W: World>(
         let issuer = parsed.issuer.as_ref().map_err(|wrong| {
             (
                 Reason::IssuerNotReady,
-                problem(format!("TokenIssuer `{name}` is not understood: {wrong}")),
+                problem(format!("TokenIssuer `{name}` is not understood: {}", summary(wrong))),
             )
         })?;
         if issuer.keys.is_empty() {
@@ -319,15 +319,15 @@ fn long_lived(policy: &Policy, issuers: &Issuers<'_>, sensitivity: Sensitivity) 
     let limit = tier::longest_token(sensitivity);
     let mut found = Vec::new();
     for (at, source) in policy.jwt.iter().enumerate() {
-        if let Some(issuer) = issuers
+        let longest = issuers
             .get(source.issuer.as_str())
-            .filter(|issuer| issuer.longest_token > limit)
-        {
+            .map(|issuer| issuer.longest_for(&source.audiences));
+        if let Some(longest) = longest.filter(|longest| *longest > limit) {
             found.push(Problem::new(
                 format!("spec.credentials.jwt[{at}].issuer"),
                 format!(
-                    "TokenIssuer `{}` declares tokens of {} s, and {sensitivity:?} allows {limit} s; use an issuer of shorter tokens",
-                    source.issuer, issuer.longest_token
+                    "TokenIssuer `{}` declares tokens of {longest} s, and {sensitivity:?} allows {limit} s; use an issuer of shorter tokens",
+                    source.issuer
                 ),
             ));
         }
@@ -348,9 +348,10 @@ fn sources(policy: &Policy, issuers: &Issuers<'_>) -> Vec<Source> {
             audiences: BTreeSet::new(),
             headers: BTreeSet::new(),
             keys: issuer.keys.clone(),
-            longest_token: issuer.longest_token,
+            longest_token: 0,
         });
         source.audiences.extend(read.audiences.iter().cloned());
+        source.longest_token = issuer.longest_for(&source.audiences);
         source.headers.insert(read.header.clone());
     }
     sources.into_values().collect()

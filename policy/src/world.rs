@@ -5,7 +5,8 @@ mod facts;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::parse::{ParsedIdentity, ParsedIssuer, ParsedPolicy};
+use crate::parse::{ParsedIdentity, ParsedIssuer, ParsedPolicy, Problem};
+use crate::tokens::Client;
 
 pub use facts::{GatewayFacts, HttpRouteFacts, NamespaceFacts, PodFacts, ServiceFacts, WaypointLabel};
 
@@ -101,6 +102,8 @@ pub struct MapWorld {
     pub service_identities: BTreeMap<ObjectName, ParsedIdentity>,
     /// `TokenIssuer` objects.
     pub token_issuers: BTreeMap<String, ParsedIssuer>,
+    /// `TokenClient` objects, or all that is wrong with them. No policy looks at them: they are for the admission of issuers.
+    pub token_clients: BTreeMap<ObjectName, Result<Client, Vec<Problem>>>,
     /// Policies.
     pub policies: BTreeMap<ObjectName, ParsedPolicy>,
     /// Pods.

@@ -68,10 +68,13 @@ fn add(world: &mut MapWorld, object: &Value, keys: &str) {
             if spec["external"]["jwks"] == KEYS {
                 spec["external"]["jwks"] = json!(keys);
             }
-            world.token_issuers.insert(
-                name.name.clone(),
-                parse::token_issuer(&name.name, &spec, &object["status"]),
-            );
+            let mut status = object["status"].clone();
+            if status["jwks"] == KEYS {
+                status["jwks"] = json!(keys);
+            }
+            world
+                .token_issuers
+                .insert(name.name.clone(), parse::token_issuer(&name.name, &spec, &status));
         }
         "ApiAuthPolicy" => {
             world.policies.insert(name.clone(), parse::policy(name, spec));

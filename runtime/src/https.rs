@@ -23,6 +23,8 @@ use tower_service::Service as _;
 use tracing::{debug, info, warn};
 
 use crate::tls::{Current, server_config};
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 
 /// How long a handshake, or the head of a request, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,6 +63,11 @@ pub enum ServeError {
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// The certificates that a client showed in the handshake, its own first: an extension of each request. That it holds the key of
+/// the first was proved there. Nothing else is known of them unless the server's configuration had them verified.
+#[derive(Clone, Debug, Default)]
+pub struct ClientCertificates(pub Arc<[CertificateDer<'static>]>);
+
 /// Serves with whatever certificate is current.
 pub struct Server {
     listener: TcpListener,
@@ -82,6 +89,15 @@ impl Server {
     ///
     /// If the address is taken, or TLS cannot be configured.
     pub async fn bind(address: SocketAddr, current: &Current, limits: Limits) -> Result<Self, ServeError> {
+        Self::bind_with(address, server_config(current)?, limits).await
+    }
+
+    /// Listens, with a configuration of TLS that is the caller's.
+    ///
+    /// # Errors
+    ///
+    /// If the address is taken.
+    pub async fn bind_with(address: SocketAddr, config: ServerConfig, limits: Limits) -> Result<Self, ServeError> {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| ServeError::Bind { address, source })?;
@@ -96,7 +112,7 @@ impl Server {
             listener,
             connections: Arc::new(Semaphore::new(limits.connections)),
             each: Arc::new(Each {
-                acceptor: TlsAcceptor::from(Arc::new(server_config(current)?)),
+                acceptor: TlsAcceptor::from(Arc::new(config)),
                 http,
                 age: limits.age,
             }),
@@ -164,8 +180,14 @@ impl Each {
     }
 
     async fn answer(&self, stream: TlsStream<TcpStream>, peer: Peer, router: Router, stop: CancellationToken) {
+        let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let shown: Arc<[CertificateDer<'static>]> = shown
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(ClientCertificates(Arc::clone(&shown)));
             router.clone().call(request.map(Body::new))
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));

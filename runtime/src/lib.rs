@@ -1,8 +1,9 @@
 //! What every long-running binary of Countersign needs, and needs in one way: logs, signals, the client of the API server,
-//! health over HTTP, HTTPS, leader election, and the clock.
+//! who calls by its service account, health over HTTP, HTTPS, leader election, and the clock.
 //!
 //! Nothing here knows what a binary does.
 
+pub mod callers;
 pub mod client;
 pub mod clock;
 pub mod http;

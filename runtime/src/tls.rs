@@ -1,5 +1,6 @@
 //! The certificate that a server shows, changed while it serves.
 
+pub mod ask;
 pub mod files;
 
 use std::sync::Arc;
@@ -26,6 +27,9 @@ impl ResolvesServerCert for Current {
     }
 }
 
+/// HTTP/2 and HTTP/1.1 (RFC 7301).
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
 /// TLS 1.3 and 1.2 with that certificate, for HTTP/2 and HTTP/1.1. No certificate is asked of clients: what they are is
 /// said in their requests.
 ///
@@ -37,6 +41,6 @@ pub fn server_config(current: &Current) -> Result<ServerConfig, rustls::Error> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(current.clone()));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
     Ok(config)
 }

@@ -18,8 +18,8 @@
 pub mod agent;
 pub mod authority;
 pub mod books;
+pub mod bounds;
 pub mod bundle;
-pub mod callers;
 pub mod csr;
 mod discovery;
 pub mod endpoint;

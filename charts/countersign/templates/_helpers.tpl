@@ -115,6 +115,25 @@ app.kubernetes.io/component: signer
 {{ include "countersign.chartLabels" . }}
 {{- end }}
 
+{{/* The name of what belongs to the token service. */}}
+{{- define "countersign.tokensName" -}}
+{{ include "countersign.fullname" . }}-tokens
+{{- end }}
+
+{{- define "countersign.tokensAccountName" -}}
+{{- default (include "countersign.tokensName" .) .Values.tokens.serviceAccount.name }}
+{{- end }}
+
+{{- define "countersign.tokensSelectorLabels" -}}
+{{ include "countersign.instanceLabels" . }}
+app.kubernetes.io/component: tokens
+{{- end }}
+
+{{- define "countersign.tokensLabels" -}}
+{{ include "countersign.tokensSelectorLabels" . }}
+{{ include "countersign.chartLabels" . }}
+{{- end }}
+
 {{/* The name of what belongs to the agent. */}}
 {{- define "countersign.agentName" -}}
 {{ include "countersign.fullname" . }}-agent

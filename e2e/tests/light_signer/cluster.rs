@@ -33,7 +33,8 @@ impl Cluster {
         INSTALLED
             .get_or_try_init(|| async {
                 chart::install_kinds(&testbed).await?;
-                chart::install_signer_account(&testbed, &[]).await
+                chart::install_signer_account(&testbed, &[]).await?;
+                chart::forbid_secrets(&testbed).await
             })
             .await
             .context("the API server could not be prepared")

@@ -11,7 +11,7 @@ pub use sign::{JwtSigner, JwtSignerError};
 use crate::bundle::Bundles;
 use crate::claims::Claims;
 use crate::spiffe::{SpiffeId, SpiffeIdError, TrustDomain};
-use crate::token::{TokenError, Unverified, check_signature, check_times, split};
+use crate::token::{TokenError, Unverified, check_signature, check_times, split_strictly};
 
 /// The algorithms of section 2.1. ES512, which is there too, no key here can verify: such keys are passed over in bundles.
 pub(crate) const ALGORITHMS: [Algorithm; 8] = [
@@ -28,8 +28,8 @@ pub(crate) const ALGORITHMS: [Algorithm; 8] = [
 /// Why a token does not prove a SPIFFE ID: the first rule that it breaks.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 pub enum JwtSvidError {
-    /// It is not a JWT in compact form (section 5.1).
-    #[error("not a JWT in compact form")]
+    /// It is not a JWT in compact form (section 5.1), is too long, or has a member twice.
+    #[error("not a JWT in compact form, of a bounded length and with each member there once")]
     Form,
     /// Its header has something other than `alg`, `kid` and `typ` (section 2).
     #[error("its header has `{0}`: only alg, kid and typ may be there")]
@@ -119,7 +119,8 @@ impl JwtSvid {
 
 /// Verifies a token for one audience: its form, and its signature with a key in the bundle of its subject's trust domain.
 ///
-/// It is stricter than the standard in this: a subject has a path, and header members that must not be there are refused.
+/// It is stricter than the standard in this: a subject has a path, header members that must not be there are refused, and so
+/// is a token with a member that is there twice, or that is longer than [`crate::jws::LONGEST`].
 /// Clocks may be a minute apart.
 ///
 /// # Errors
@@ -131,7 +132,7 @@ pub fn verify(token: &str, audience: &str, bundles: &Bundles, now: Timestamp) ->
         claims,
         signed,
         signature,
-    } = split(token).ok_or(JwtSvidError::Form)?;
+    } = split_strictly(token).ok_or(JwtSvidError::Form)?;
     check_header(&header)?;
     let id = subject(&claims)?;
     check_audience(&claims, audience)?;

@@ -174,8 +174,14 @@ impl Store {
         let Some(news) = News::of(known, &meta, &status, both, trust) else {
             return Vec::new();
         };
-        // The keys that were fetched are in the status, and policies depend on them.
-        let keys = |status: &TokenIssuerStatus| (status.jwks.clone(), status.jwks_uri.clone());
+        // The keys that were fetched or made are in the status, and policies depend on them. When a managed issuer's keys
+        // turn and who uses it is told there too, and changes no policy.
+        let keys = |status: &TokenIssuerStatus| {
+            let TokenIssuerStatus {
+                jwks, jwks_uri, issuer, ..
+            } = status;
+            (jwks.clone(), jwks_uri.clone(), issuer.clone(), status.keys.is_empty())
+        };
         let rekeyed = known.is_none_or(|known| keys(&known.status) != keys(&status));
         self.issuers.insert(name.clone(), Tracked { meta, status });
         let mut effects = Vec::new();

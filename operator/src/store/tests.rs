@@ -317,3 +317,60 @@ fn the_older_identity_holds_and_the_newer_is_ready_once_it_is_gone() {
         ("Ready".to_owned(), "Conflicted".to_owned())
     );
 }
+
+/// A managed issuer with a status.
+fn managed(status: &serde_json::Value, version: u64) -> Signal {
+    let spec = json!({"managed": {"issuer": "https://tokens.example", "audiences": [{"audience": "a"}]}});
+    issuer(&spec, status, version)
+}
+
+fn issuer(spec: &serde_json::Value, status: &serde_json::Value, version: u64) -> Signal {
+    let object = json!({
+        "apiVersion": "countersign.dev/v1alpha1", "kind": "TokenIssuer",
+        "metadata": {"name": "i", "uid": "1", "generation": 1, "resourceVersion": version.to_string()},
+        "spec": spec, "status": status,
+    });
+    let object = serde_json::from_value(object).unwrap();
+    let fact = crate::fact::of_object(Source::Issuers, &object).unwrap();
+    Signal::Seen(Source::Issuers, ObjectName::new("", "i"), Box::new(fact))
+}
+
+#[test]
+fn policies_follow_the_keys_of_a_managed_issuer_and_nothing_else_of_its_status() {
+    let keys = Effect::Dependency(Dependency::TokenIssuer("i".to_owned()));
+    let own = Effect::Issuer("i".to_owned());
+    let signing = json!([{"kid": "k1", "algorithm": "ES256", "state": "Signing"}]);
+    let mut status = json!({"issuer": "https://tokens.example", "jwks": "a", "keys": signing});
+    let mut store = after([managed(&json!({}), 1)]);
+    assert_eq!(store.take(managed(&status, 2)), [keys.clone(), own.clone()]);
+    status["clients"] = json!(7);
+    status["keys"][0]["signsUntil"] = json!("2026-01-01T00:00:00Z");
+    assert_eq!(store.take(managed(&status, 3)), [own.clone()]);
+    status["jwks"] = json!("b");
+    assert_eq!(store.take(managed(&status, 4)), [keys.clone(), own.clone()]);
+    status["issuer"] = json!("https://other.example");
+    assert_eq!(store.take(managed(&status, 5)), [keys, own]);
+}
+
+#[test]
+fn what_the_token_service_left_in_a_status_is_not_the_operators_matter() {
+    let spec = json!({"external": {"issuer": "https://a", "jwksUri": "https://a", "maxTokenLifetime": "1m"}});
+    let condition = |name: &str| {
+        json!({
+            "type": name, "status": "True", "reason": "A", "message": "", "lastTransitionTime": "1970-01-01T00:00:00Z",
+        })
+    };
+    let left = json!({
+        "issuer": "https://a", "clients": 3, "keys": [{"kid": "k1", "algorithm": "ES256", "state": "Signing"}],
+        "conditions": [condition("DiscoveryReachable"), condition("Ready")],
+    });
+    let store = after([issuer(&spec, &left, 1)]);
+    let status = &store.issuers["i"].status;
+    assert_eq!((status.keys.len(), status.clients), (0, None));
+    let names: Vec<&str> = status
+        .conditions
+        .iter()
+        .map(|condition| condition.type_.as_str())
+        .collect();
+    assert_eq!(names, ["Ready"]);
+}

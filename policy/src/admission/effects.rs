@@ -42,12 +42,17 @@ pub(super) fn others(change: &Change<'_>, before: &MapWorld, after: &MapWorld, m
         .filter(|policy| depends(change, policy))
         .flat_map(|policy| differences(&policy.name, before, after, mesh))
         .collect();
+    shorten(&mut warnings);
+    warnings
+}
+
+/// Leaves out what is more than a reader takes in.
+pub(super) fn shorten(warnings: &mut Vec<String>) {
     let more = warnings.len().saturating_sub(MOST);
     if more > 0 {
         warnings.truncate(MOST);
         warnings.push(format!("and {more} more like these"));
     }
-    warnings
 }
 
 /// Whether a policy may come out differently after a change.
@@ -56,6 +61,7 @@ fn depends(change: &Change<'_>, policy: &ParsedPolicy) -> bool {
     match change.kind {
         Kind::ApiAuthPolicy => policy.name.namespace == change.name.namespace && policy.name != change.name,
         Kind::TokenIssuer => understood.jwt.iter().any(|source| source.issuer == change.name.name),
+        Kind::TokenClient | Kind::TokenRevocation => false,
         Kind::ServiceIdentity => understood.rules.iter().any(|rule| {
             let Callers::AnyOf { callers, .. } = &rule.callers else {
                 return false;

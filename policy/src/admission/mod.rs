@@ -5,6 +5,7 @@
 //! may be meant. A policy that gets in and is not accepted denies.
 
 mod effects;
+mod tokens;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -16,15 +17,19 @@ use crate::parse::{self, Problem};
 use crate::resolve::{Lookup, Reason, objections};
 use crate::world::{MapWorld, MeshSettings, ObjectName, World};
 
-/// The kinds that policies are made of.
+/// The kinds that policies, and what the token service gives, are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `ApiAuthPolicy`
     ApiAuthPolicy,
     /// `ServiceIdentity`
     ServiceIdentity,
+    /// `TokenClient`
+    TokenClient,
     /// `TokenIssuer`
     TokenIssuer,
+    /// `TokenRevocation`
+    TokenRevocation,
 }
 
 /// A change that somebody asks for.
@@ -32,7 +37,7 @@ pub enum Kind {
 pub struct Change<'a> {
     /// The kind.
     pub kind: Kind,
-    /// The name; with an empty namespace for a `TokenIssuer`.
+    /// The name; with an empty namespace for a `TokenIssuer` and a `TokenRevocation`.
     pub name: ObjectName,
     /// The object as it is. `None` if it is to be created.
     pub old: Option<&'a Value>,
@@ -48,6 +53,8 @@ pub struct Settings<'a> {
     /// Whether a policy that names a `TokenIssuer` that does not exist is refused. If not, it is warned of: such a policy
     /// denies all until the issuer is there.
     pub refuse_unknown_issuer: bool,
+    /// The time, in seconds since 1970.
+    pub now: i64,
 }
 
 /// What is said to a change. It may be if nothing is refused.
@@ -80,6 +87,11 @@ pub fn judge(change: &Change<'_>, world: &MapWorld, settings: Settings<'_>) -> V
     verdict
         .warnings
         .extend(effects::others(change, &before, &after, settings.mesh));
+    if change.kind == Kind::TokenIssuer {
+        verdict
+            .warnings
+            .extend(tokens::clients_left(&change.name.name, &before, &after));
+    }
     verdict
 }
 
@@ -109,6 +121,13 @@ impl Change<'_> {
                 made.token_issuers.insert(name.name, parsed);
             }
             (Kind::TokenIssuer, None) => drop(made.token_issuers.remove(&name.name)),
+            (Kind::TokenClient, Some(object)) => {
+                let parsed = crate::tokens::client(name.clone(), &object["spec"]);
+                made.token_clients.insert(name, parsed);
+            }
+            (Kind::TokenClient, None) => drop(made.token_clients.remove(&name)),
+            // Nothing is looked up in it.
+            (Kind::TokenRevocation, _) => {}
         }
         made
     }
@@ -116,22 +135,30 @@ impl Change<'_> {
 
 /// What is said to the object itself.
 fn own(change: &Change<'_>, after: &MapWorld, settings: Settings<'_>) -> Verdict {
-    let problem = match change.kind {
+    let problems = match change.kind {
         Kind::ApiAuthPolicy => return policy(&change.name, after, settings),
         Kind::ServiceIdentity => return identity(&change.name, after, settings),
+        Kind::TokenClient => return tokens::client(&change.name, after, settings.now),
+        Kind::TokenRevocation => return tokens::revocation(change, after, settings.now),
         Kind::TokenIssuer => after
             .token_issuer(&change.name.name)
-            .and_then(|issuer| issuer.issuer.as_ref().err().cloned()),
+            .and_then(|issuer| issuer.issuer.as_ref().err().cloned())
+            .unwrap_or_default(),
     };
     // An empty set of keys is a place for keys to come. Until then the issuer admits nobody.
     let pending =
         |problem: &Problem| problem.field == "spec.external.jwks" && change.new.is_some_and(has_empty_key_set);
-    let (warnings, refusals): (Vec<Problem>, Vec<Problem>) = problem.into_iter().partition(pending);
-    let texts = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect();
-    Verdict {
-        refusals: texts(refusals),
-        warnings: texts(warnings),
-    }
+    let (warnings, refusals): (Vec<Problem>, Vec<Problem>) = problems.into_iter().partition(pending);
+    let mut verdict = Verdict {
+        refusals: texts(&refusals),
+        warnings: texts(&warnings),
+    };
+    verdict.refusals.extend(tokens::twin(&change.name.name, after));
+    verdict
+}
+
+fn texts(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
 }
 
 fn identity(name: &ObjectName, after: &MapWorld, settings: Settings<'_>) -> Verdict {
@@ -141,8 +168,8 @@ fn identity(name: &ObjectName, after: &MapWorld, settings: Settings<'_>) -> Verd
     };
     let domain = &settings.mesh.trust_domain;
     let ids = identity.spiffe_id(domain).and_then(|_| identity.svid_id(domain));
-    let problems = ids.err().unwrap_or_default();
-    verdict.refusals.extend(problems.iter().map(ToString::to_string));
+    verdict.refusals.extend(texts(&ids.err().unwrap_or_default()));
+    tokens::workload(identity, after, domain, &mut verdict);
     if let Some(holder) = holders(after.service_identities.values()).other(identity) {
         verdict.warnings.push(format!(
             "spec.serviceAccountName: the older ServiceIdentity `{holder}` holds this service account, so that this one will \

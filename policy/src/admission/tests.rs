@@ -1,3 +1,5 @@
+mod tokens;
+
 use std::collections::BTreeMap;
 
 use countersign_identity::testing::SigningKey;
@@ -80,13 +82,14 @@ fn judged(kind: Kind, of: &str, old: Option<&Value>, new: Option<&Value>, world:
         root_namespace: "istio-system".to_owned(),
     };
     let name = match kind {
-        Kind::TokenIssuer => ObjectName::new("", of),
+        Kind::TokenIssuer | Kind::TokenRevocation => ObjectName::new("", of),
         _ => name(of),
     };
     let change = Change { kind, name, old, new };
     let settings = Settings {
         mesh: &mesh,
         refuse_unknown_issuer: true,
+        now: 0,
     };
     judge(&change, world, settings)
 }
@@ -183,6 +186,7 @@ fn an_unknown_issuer_can_be_let_in_with_a_warning() {
     let settings = Settings {
         mesh: &mesh,
         refuse_unknown_issuer: false,
+        now: 0,
     };
     let verdict = judge(&change, &shop(), settings);
     assert_eq!(verdict.refusals, Vec::<String>::new());

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Problem, fields, wire};
+use crate::tokens::{Tokens, read_tokens};
 use crate::world::ObjectName;
 
 /// The shortest and the longest life that a certificate may be asked to have, in seconds. Kubernetes grants a Pod's
@@ -42,6 +43,8 @@ pub struct Identity {
     pub delivery: BTreeSet<Delivery>,
     /// The Secret for [`Delivery::Secret`], in its own namespace. There is one if, and only if, that is a way.
     pub secret_name: Option<String>,
+    /// What its tokens may be for, and the scopes for each, by the name of the `TokenIssuer`.
+    pub tokens: Tokens,
     spiffe_path: Option<String>,
 }
 
@@ -108,12 +111,13 @@ fn read(namespace: &str, spec: ServiceIdentitySpec) -> Result<Identity, Vec<Prob
         certificate,
         delivery,
         secret_name,
+        tokens,
     } = spec;
     let mut problems = Vec::new();
     let mut check = |field: &str, result: Result<(), String>| {
         problems.extend(result.err().map(|message| Problem::new(field, message)));
     };
-    check("spec.serviceAccountName", names::object(&service_account));
+    check("spec.serviceAccountName", fields::object_name(&service_account));
     if let Some(path) = &spiffe_path {
         check("spec.spiffePath", own_path(namespace, &service_account, path));
     }
@@ -121,7 +125,7 @@ fn read(namespace: &str, spec: ServiceIdentitySpec) -> Result<Identity, Vec<Prob
     check(
         "spec.secretName",
         match &secret_name {
-            Some(name) if by_secret => names::object(name),
+            Some(name) if by_secret => fields::object_name(name),
             Some(_) => {
                 Err("goes with delivery Secret only: add it to spec.delivery, or leave secretName out".to_owned())
             }
@@ -130,12 +134,14 @@ fn read(namespace: &str, spec: ServiceIdentitySpec) -> Result<Identity, Vec<Prob
         },
     );
     let certificate = profile(namespace, certificate, &mut problems);
+    let tokens = read_tokens(tokens, &mut problems);
     match certificate {
         Some(certificate) if problems.is_empty() => Ok(Identity {
             service_account,
             certificate,
             delivery: delivery.into_iter().collect(),
             secret_name,
+            tokens,
             spiffe_path,
         }),
         _ => Err(problems),

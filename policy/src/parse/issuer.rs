@@ -1,18 +1,25 @@
 //! Reading a `TokenIssuer`.
 
+use std::collections::BTreeSet;
+
+use countersign_crds::token_issuer::{ExternalIssuer, ManagedIssuer as WireManaged};
 use countersign_crds::{TokenIssuerSpec, TokenIssuerStatus};
 use countersign_identity::{KeySet, KeySetError};
 use serde_json::Value;
 
 use super::{Problem, fields, wire};
+use crate::tokens::{ManagedIssuer, read_managed};
 
 /// A `TokenIssuer` as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParsedIssuer {
     /// Its name.
     pub name: String,
-    /// The issuer, or what is wrong with it.
-    pub issuer: Result<Issuer, Problem>,
+    /// Whether Countersign's token service answers for it, also if something is wrong with it. That service writes its status,
+    /// and nothing is fetched.
+    pub managed: bool,
+    /// The issuer, or all that is wrong with it.
+    pub issuer: Result<Issuer, Vec<Problem>>,
 }
 
 /// An issuer that was understood.
@@ -24,8 +31,10 @@ pub struct Issuer {
     pub longest_token: i64,
     /// The claim that names the client.
     pub client_id_claim: String,
-    /// The keys that verify its tokens. Empty while they were not fetched yet.
+    /// The keys that verify its tokens. Empty while they were not fetched or made yet.
     pub keys: KeySet,
+    /// What it gives, if it is a managed one.
+    pub managed: Option<Box<ManagedIssuer>>,
     source: Option<(String, Option<String>)>,
 }
 
@@ -49,17 +58,52 @@ impl ParsedIssuer {
     }
 }
 
-/// Reads a `TokenIssuer`. Keys that are fetched are taken from its status, where the operator writes them, so that what
-/// a policy means follows from the objects alone.
-pub fn token_issuer(name: &str, spec: &Value, status: &Value) -> ParsedIssuer {
-    ParsedIssuer {
-        name: name.to_owned(),
-        issuer: read(spec, status),
+impl Issuer {
+    /// The longest life of its tokens for some audiences, in seconds. A managed issuer has one for each audience, and gives
+    /// no tokens for audiences that it does not have.
+    pub fn longest_for(&self, audiences: &BTreeSet<String>) -> i64 {
+        let Some(managed) = &self.managed else {
+            return self.longest_token;
+        };
+        let lifetimes = audiences
+            .iter()
+            .filter_map(|name| Some(managed.audiences.get(name)?.lifetime));
+        lifetimes.max().unwrap_or(self.longest_token)
     }
 }
 
-fn read(spec: &Value, status: &Value) -> Result<Issuer, Problem> {
-    let external = wire::<TokenIssuerSpec>(spec)?.external;
+/// Reads a `TokenIssuer`. Keys that are fetched are taken from its status, where the operator writes them, so that what
+/// a policy means follows from the objects alone. So are those of a managed issuer, which the token service writes there.
+pub fn token_issuer(name: &str, spec: &Value, status: &Value) -> ParsedIssuer {
+    ParsedIssuer {
+        name: name.to_owned(),
+        managed: !spec["managed"].is_null(),
+        issuer: read(name, spec, status),
+    }
+}
+
+fn read(name: &str, spec: &Value, status: &Value) -> Result<Issuer, Vec<Problem>> {
+    let spec: TokenIssuerSpec = wire(spec).map_err(|problem| vec![problem])?;
+    match (spec.external, spec.managed) {
+        (Some(external), None) => read_external(external, status).map_err(|problem| vec![problem]),
+        (None, Some(managed)) => read_own(name, managed, status),
+        _ => Err(vec![Problem::new("spec", "give exactly one of external and managed")]),
+    }
+}
+
+fn read_own(name: &str, managed: WireManaged, status: &Value) -> Result<Issuer, Vec<Problem>> {
+    let managed = read_managed(name, managed)?;
+    Ok(Issuer {
+        id: managed.issuer.clone(),
+        longest_token: managed.longest_token(),
+        client_id_claim: "client_id".to_owned(),
+        keys: published(status, &managed.issuer),
+        managed: Some(Box::new(managed)),
+        source: None,
+    })
+}
+
+fn read_external(external: ExternalIssuer, status: &Value) -> Result<Issuer, Problem> {
     let field = |name: &str| format!("spec.external.{name}");
     let checked = |name: &str, result: Result<(), String>| result.map_err(|message| Problem::new(field(name), message));
     checked("issuer", fields::literal(&external.issuer))?;
@@ -90,15 +134,97 @@ fn read(spec: &Value, status: &Value) -> Result<Issuer, Problem> {
         longest_token,
         client_id_claim: external.client_id_claim,
         keys,
+        managed: None,
         source,
     })
 }
 
 /// The keys that were fetched last, if they came from where they are to come from now.
 fn fetched(status: &Value, uri: &str) -> KeySet {
+    keys(status, |status| status.jwks_uri.as_deref() == Some(uri))
+}
+
+/// The keys that the token service publishes, if it wrote the status, and for the issuer as it is now: what the operator
+/// fetched while the issuer was an external one does not count.
+fn published(status: &Value, issuer: &str) -> KeySet {
+    keys(status, |status| {
+        status.issuer.as_deref() == Some(issuer) && !status.keys.is_empty()
+    })
+}
+
+fn keys(status: &Value, fits: impl Fn(&TokenIssuerStatus) -> bool) -> KeySet {
     serde_json::from_value::<TokenIssuerStatus>(status.clone())
         .ok()
-        .filter(|status| status.jwks_uri.as_deref() == Some(uri))
+        .filter(fits)
         .and_then(|status| KeySet::parse(&status.jwks?).ok())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_identity::testing::SigningKey;
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn managed(status: &Value) -> ParsedIssuer {
+        let spec = json!({"managed": {
+            "issuer": "https://tokens.example",
+            "audiences": [{"audience": "a", "sensitivity": "Public"}, {"audience": "b", "sensitivity": "Internal"}, {"audience": "c"}],
+        }});
+        token_issuer("shop", &spec, status)
+    }
+
+    /// The status as the token service writes it.
+    fn written() -> Value {
+        let jwks = SigningKey::jwks(&[&SigningKey::generate("k1", jsonwebtoken::Algorithm::ES256)]);
+        json!({
+            "issuer": "https://tokens.example", "jwks": jwks,
+            "keys": [{"kid": "k1", "algorithm": "ES256", "state": "Signing", "signsUntil": "2026-01-01T00:00:00Z"}],
+        })
+    }
+
+    #[test]
+    fn a_managed_issuer_is_one_like_any_other() {
+        let parsed = managed(&written());
+        let issuer = parsed.issuer.clone().unwrap();
+        assert!(parsed.managed);
+        assert_eq!(parsed.fetch(), None, "the token service writes its keys");
+        assert_eq!(issuer.id, "https://tokens.example");
+        assert_eq!(issuer.client_id_claim, "client_id");
+        assert_eq!(issuer.longest_token, 24 * 3600);
+        assert_eq!(issuer.keys.len(), 1);
+    }
+
+    #[rstest]
+    #[case::one(&["b"], 3600)]
+    #[case::the_longest(&["b", "c"], 3600)]
+    #[case::one_that_is_not_there(&["c", "x"], 900)]
+    #[case::none_that_is_there(&["x"], 24 * 3600)]
+    fn its_tokens_live_as_long_as_their_audience_allows(#[case] audiences: &[&str], #[case] longest: i64) {
+        let issuer = managed(&Value::Null).issuer.unwrap();
+        let audiences = audiences.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(issuer.longest_for(&audiences), longest);
+    }
+
+    #[rstest]
+    #[case::nothing_yet(|status: &mut Value| *status = Value::Null)]
+    #[case::of_another_identifier(|status: &mut Value| status["issuer"] = json!("https://old.example"))]
+    #[case::fetched_while_it_was_external(|status: &mut Value| drop(status.as_object_mut().unwrap().remove("keys")))]
+    #[case::unreadable(|status: &mut Value| status["jwks"] = json!("{}"))]
+    fn keys_that_the_token_service_did_not_write_for_it_do_not_count(#[case] change: fn(&mut Value)) {
+        let mut status = written();
+        change(&mut status);
+        assert!(managed(&status).issuer.unwrap().keys.is_empty());
+    }
+
+    #[test]
+    fn one_that_is_wrong_is_a_managed_one_all_the_same() {
+        let parsed = token_issuer("shop", &json!({"managed": {"issuer": "http://a"}}), &Value::Null);
+        assert!(parsed.managed);
+        assert!(parsed.issuer.is_err());
+        let external = json!({"external": {"issuer": "a", "jwksUri": "https://a", "maxTokenLifetime": "1m"}});
+        assert!(!token_issuer("corp", &external, &Value::Null).managed);
+    }
 }

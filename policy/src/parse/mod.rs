@@ -3,7 +3,8 @@
 //! It never fails as a whole: an object that is not understood is held with what is wrong with it, field by field, so
 //! that it can be given a status and can go on denying.
 
-mod fields;
+mod field;
+pub(crate) mod fields;
 mod identity;
 mod issuer;
 mod policy;
@@ -14,6 +15,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use field::Field;
 pub use identity::{CertificateProfile, Identity, ParsedIdentity, service_identity};
 pub use issuer::{Issuer, KeySource, ParsedIssuer, token_issuer};
 pub use policy::{ParsedPolicy, policy};

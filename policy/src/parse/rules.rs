@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use countersign_crds::api_auth_policy::{Caller as WireCaller, Operation as WireOperation, PathMatch, PolicyRule};
 
-use super::{Problem, fields};
+use super::{Field, Problem, fields};
 use crate::model::{Caller, Callers, Operation, PathPattern, RateLimit, Rule, Sensitivity, TokenDemand};
 use crate::world::ObjectName;
 
@@ -18,32 +18,6 @@ pub(super) struct Accepted<'a> {
     pub(super) sensitivity: Sensitivity,
 }
 
-/// Collects problems under a field's path.
-struct Field<'a> {
-    path: String,
-    problems: &'a mut Vec<Problem>,
-}
-
-impl Field<'_> {
-    fn problem(&mut self, name: &str, message: impl Into<String>) {
-        self.problems
-            .push(Problem::new(format!("{}{name}", self.path), message));
-    }
-
-    fn check(&mut self, name: &str, result: Result<(), String>) {
-        if let Err(message) = result {
-            self.problem(name, message);
-        }
-    }
-
-    fn below(&mut self, name: &str) -> Field<'_> {
-        Field {
-            path: format!("{}{name}", self.path),
-            problems: self.problems,
-        }
-    }
-}
-
 pub(super) fn read(
     namespace: &str,
     rules: &[PolicyRule],
@@ -53,10 +27,7 @@ pub(super) fn read(
     let mut names = BTreeSet::new();
     let mut read = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
-        let mut field = Field {
-            path: format!("spec.rules[{at}]"),
-            problems,
-        };
+        let mut field = Field::new(format!("spec.rules[{at}]"), problems);
         if !names.insert(rule.name.as_str()) {
             field.problem(
                 ".name",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_identity::{KeySet, SpiffeId};
+use countersign_identity::{Claims, KeySet, SpiffeId};
 
 use crate::model::Sensitivity;
 use crate::world::ObjectName;
@@ -26,6 +26,17 @@ pub struct ManagedIssuer {
     pub upstream: Option<Upstream>,
 }
 
+impl ManagedIssuer {
+    /// The longest life of its tokens, in seconds, whatever they are for.
+    pub fn longest_token(&self) -> i64 {
+        self.audiences
+            .values()
+            .map(|audience| audience.lifetime)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
 /// An API that tokens may be for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience {
@@ -33,10 +44,38 @@ pub struct Audience {
     pub sensitivity: Sensitivity,
     /// The scopes that exist there.
     pub scopes: BTreeSet<String>,
+    /// The namespaces whose clients and workloads may have tokens for it. `None` for all.
+    pub namespaces: Option<BTreeSet<String>>,
     /// What its tokens are.
     pub format: Format,
     /// How long they live at most, in seconds: never longer than its tier allows.
     pub lifetime: i64,
+    /// Who may ask what its tokens are worth (RFC 7662), beside the clients that they were given to: the API itself, as a client
+    /// (`<namespace>/<name>`) or as a workload (its SPIFFE ID).
+    pub introspected_by: BTreeSet<String>,
+}
+
+impl Audience {
+    /// Whether clients and workloads of a namespace may have tokens for it.
+    pub fn is_for(&self, namespace: &str) -> bool {
+        self.namespaces
+            .as_ref()
+            .is_none_or(|namespaces| namespaces.contains(namespace))
+    }
+
+    /// Whether tokens for it must be bound to a key, when whoever asks is held to `asked`: at `Critical` they must, whoever
+    /// it is, workloads among them.
+    pub fn binding(&self, asked: Binding) -> Binding {
+        match self.sensitivity {
+            Sensitivity::Critical => Binding::Required,
+            Sensitivity::Public | Sensitivity::Internal | Sensitivity::Sensitive => asked,
+        }
+    }
+
+    /// How long tokens for it live at most, in seconds, for a client that may have them for `limit`.
+    pub fn lifetime_within(&self, limit: Option<i64>) -> i64 {
+        limit.map_or(self.lifetime, |limit| limit.min(self.lifetime))
+    }
 }
 
 /// What an access token is.
@@ -59,6 +98,18 @@ pub enum SigningAlgorithm {
     Rs256,
     /// RSA-PSS, for old verifiers.
     Ps256,
+}
+
+impl SigningAlgorithm {
+    /// Its name in JOSE (RFC 7518 section 3.1, RFC 8037 section 3.1).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+        }
+    }
 }
 
 /// How long refresh tokens go on, in seconds.
@@ -116,6 +167,14 @@ impl Client {
     pub fn id(&self) -> String {
         format!("{}/{}", self.object.namespace, self.object.name)
     }
+
+    /// When the last of its secrets ends, in seconds since 1970. `None` for whoever has none.
+    pub fn key_expiry(&self) -> Option<i64> {
+        match &self.authentication {
+            Authentication::Secret(hashes) => hashes.iter().map(|hash| hash.not_after).max(),
+            _ => None,
+        }
+    }
 }
 
 /// How a client proves that it is itself.
@@ -144,6 +203,19 @@ pub enum Authentication {
     Federated(Vec<Federated>),
 }
 
+impl Authentication {
+    /// The way, as `status.authentication` has it: the member of `spec.authentication`, with a capital first letter.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PrivateKeyJwt { .. } => "PrivateKeyJwt",
+            Self::TlsSpiffe(_) | Self::TlsDns(_) | Self::SelfSignedTls(_) => "MutualTls",
+            Self::Secret(_) => "ClientSecret",
+            Self::Public => "Public",
+            Self::Federated(_) => "Federated",
+        }
+    }
+}
+
 /// A hash of a client secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretHash {
@@ -164,6 +236,14 @@ pub struct Federated {
     pub claims: BTreeMap<String, String>,
 }
 
+impl Federated {
+    /// Whether a token that its issuer signed, with these claims, is one of the client's. Claims are compared as policies
+    /// do it: as texts, or lists of them.
+    pub fn admits(&self, claims: &Claims) -> bool {
+        claims.has("aud", &self.audience) && self.claims.iter().all(|(name, value)| claims.has(name, value))
+    }
+}
+
 /// How a token may be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grant {
@@ -177,6 +257,19 @@ pub enum Grant {
     AuthorizationCode,
     /// RFC 6749 section 6, with rotation (RFC 9700 section 4.14).
     RefreshToken,
+}
+
+impl Grant {
+    /// Its name in a `TokenClient`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "ClientCredentials",
+            Self::TokenExchange => "TokenExchange",
+            Self::JwtBearer => "JWTBearer",
+            Self::AuthorizationCode => "AuthorizationCode",
+            Self::RefreshToken => "RefreshToken",
+        }
+    }
 }
 
 /// Whether tokens must be bound to a key of who asks for them.

@@ -25,6 +25,11 @@ pub(crate) const RULES: &[&Rule] = rules::ALL;
 /// What to search texts for.
 pub(crate) const ANCHORS: &[Anchor] = anchor::ANCHORS;
 
+/// Whether a text as a whole is a hash of a password by argon2id.
+pub(crate) fn is_argon2id(text: &str) -> bool {
+    text.starts_with("$argon2id$") && anchor::hash::is_hash(text)
+}
+
 /// Whether a name may ask for a secret at all. Cheap: it is asked of every key of every object.
 pub(crate) fn may_name_secret(name: &str) -> bool {
     name::may_name_secret(name)

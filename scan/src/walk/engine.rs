@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::decode::{DEPTH_CAP, TOTAL_CAP};
 use super::place::Place;
 use super::{Scanner, random, rules};
-use crate::finding::{Action, Finding, Location, Tier};
+use crate::finding::{Action, Finding, Fingerprint, Location, Tier};
 use crate::hit::{Hit, Input};
 use crate::key;
 
@@ -96,6 +96,8 @@ pub(super) struct Engine<'s> {
     found: Vec<Found>,
     /// What is an AWS secret if an access key id is there too.
     halves: Vec<Found>,
+    /// What was passed over where it is meant to stand, by fingerprint.
+    meant: HashSet<Fingerprint>,
     left: usize,
 }
 
@@ -106,6 +108,7 @@ impl<'s> Engine<'s> {
             now,
             found: Vec::new(),
             halves: Vec::new(),
+            meant: HashSet::new(),
             left: TOTAL_CAP,
         }
     }
@@ -170,6 +173,12 @@ impl<'s> Engine<'s> {
         if self.found.len() < room {
             self.found.push(found);
         }
+    }
+
+    /// Passes over a value that is meant to stand where it does.
+    pub fn pass(&mut self, value: &str) {
+        let fingerprint = self.scanner.key.fingerprint(&key::canonical(value.as_bytes()));
+        self.meant.insert(fingerprint);
     }
 
     /// Notes what is a credential only with another one.
@@ -243,6 +252,7 @@ impl<'s> Engine<'s> {
             .iter()
             .filter(|found| !found.copy)
             .map(|found| found.finding.fingerprint)
+            .chain(self.meant.drain())
             .collect();
         // A copy of the object goes away with what it copies.
         self.found

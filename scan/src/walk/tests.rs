@@ -348,3 +348,66 @@ fn a_crowd_of_warnings_does_not_hide_what_denies() {
         .unwrap();
     assert_eq!(denied.location.pointer, "/spec/containers/1/env/0/value");
 }
+
+/// A `TokenClient` with keys, thumbprints and hashes: one way to authenticate too many, but each where it belongs.
+fn token_client() -> Value {
+    let bytes = |seed: u8| -> Vec<u8> { (0..32).map(|at: u8| at.wrapping_mul(37).wrapping_add(seed)).collect() };
+    let text = |seed| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes(seed));
+    let jwks = json!({"keys": [
+        {"kty": "EC", "crv": "P-256", "kid": text(1), "x": text(3), "y": text(5), "use": "sig", "alg": "ES256"},
+        {"kty": "RSA", "kid": "r", "n": base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes(7).repeat(8)), "e": "AQAB"},
+    ]});
+    json!({
+        "apiVersion": "countersign.dev/v1alpha1", "kind": "TokenClient", "metadata": {"name": "acme", "namespace": "partners"},
+        "spec": {"authentication": {
+            "privateKeyJwt": {"jwks": jwks.to_string()},
+            "mutualTls": {"thumbprints": [text(9)]},
+            "clientSecret": {"hashes": [{"hash": hash(), "notAfter": "2026-06-01T00:00:00Z"}]},
+        }},
+    })
+}
+
+fn hash() -> String {
+    let bytes: Vec<u8> = (0..32).map(|at: u8| at.wrapping_mul(91)).collect();
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD_NO_PAD.encode(bytes);
+    format!(
+        "$argon2id$v=19$m=19456,t=2,p=1${}${}",
+        base64(&bytes[..16]),
+        base64(&bytes)
+    )
+}
+
+#[test]
+fn a_token_client_holds_public_keys_and_hashes_by_design() {
+    let mut client = token_client();
+    assert_eq!(found(&client), [""; 0]);
+    client["metadata"]["annotations"] = json!({
+        "kubectl.kubernetes.io/last-applied-configuration": token_client().to_string(),
+    });
+    assert_eq!(found(&client), [""; 0], "nor in the copy that kubectl makes");
+}
+
+#[rstest]
+#[case::elsewhere("/spec/authentication/clientSecret/hash", json!(hash()))]
+#[case::another_hash("/spec/authentication/clientSecret/hashes/0/hash", json!(format!("$2b$12${}", "aB3dE6gH9".repeat(6))))]
+#[case::in_another_member("/spec/authentication/clientSecret/hashes/0/note", json!(hash()))]
+#[case::private_key(
+    "/spec/authentication/privateKeyJwt/jwks",
+    json!(r#"{"keys":[{"kty":"EC","crv":"P-256","x":"QQ","y":"QQ","d":"qyZQ8jR1vT3xW5zA7cE9gK0mN2pS4uV6yB8dF1hJ3kM"}]}"#)
+)]
+fn anything_else_in_a_token_client_is_told_of(#[case] pointer: &str, #[case] value: Value) {
+    let mut client = token_client();
+    let (parent, member) = pointer.rsplit_once('/').unwrap();
+    client.pointer_mut(parent).unwrap()[member] = value;
+    let [finding] = &found(&client)[..] else {
+        panic!("{:?} is not one finding", found(&client));
+    };
+    assert!(finding.starts_with(pointer), "{finding}");
+}
+
+#[test]
+fn a_hash_in_a_kind_of_the_same_name_is_told_of() {
+    let mut other = token_client();
+    other["apiVersion"] = json!("example.com/v1");
+    assert_eq!(found(&other).len(), 1);
+}

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::refusal::{Reason, Refusal};
-use crate::callers::PodView;
+use countersign_runtime::callers::PodView;
 
 /// How long a Pod that is not known yet is waited for: its first process can be faster than the watch.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -24,7 +24,7 @@ pub use profiles::{Profile, Profiles};
 pub use service::{LIMITS, Parts, Roots, Service, router};
 pub use settings::Settings;
 
-pub use crate::callers::{Account, Token, caller, cluster, kubernetes};
+pub use countersign_runtime::callers::{Account, Token, caller, cluster, kubernetes};
 
 /// The messages and the service, as made from `proto/istio_ca.proto`.
 pub mod proto {

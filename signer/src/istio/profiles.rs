@@ -4,9 +4,9 @@ use countersign_crds::service_identity::Delivery;
 use jiff::SignedDuration;
 
 use super::refusal::Refusal;
-use crate::callers::Account;
 use crate::identities::{Identities, Index};
 use crate::key::KeyType;
+use countersign_runtime::callers::Account;
 
 /// What a `ServiceIdentity` says of a workload's certificates in the mesh.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,9 @@ use countersign_identity::SpiffeId;
 use jiff::SignedDuration;
 use tonic::{Code, Status};
 
-use crate::callers::{self, Account};
+use countersign_runtime::callers::{self, Account};
+
+use crate::bounds::caller_code;
 use crate::issue::IssueError;
 use crate::key::KeyError;
 
@@ -95,7 +97,7 @@ impl Refusal {
     /// The code in gRPC. Istio's proxies ask again soon where it says that a retry can help.
     pub fn code(&self) -> Code {
         match self {
-            Self::Caller(refusal) => refusal.code(),
+            Self::Caller(refusal) => caller_code(refusal),
             Self::NotDelivered { .. }
             | Self::NotUnderstood { .. }
             | Self::NotANodeAccount(_)

@@ -21,10 +21,10 @@ use super::refusal::Refusal;
 use super::request::{self, Asked};
 use super::settings::Settings;
 use super::subject;
+use crate::bounds::{LONGEST_MESSAGE, bounded};
 use crate::bundle;
-use crate::callers::bounds::{LONGEST_MESSAGE, bounded};
-use crate::callers::{Account, Caller, Callers, Cluster, PodView};
 use crate::issue::{Issuer, Path};
+use countersign_runtime::callers::{Account, Caller, Callers, Cluster, PodView};
 
 /// Each proxy of a mesh keeps a connection, and asks for little. What has not asked for ten minutes can connect again.
 pub const LIMITS: Limits = Limits {
@@ -156,7 +156,7 @@ impl<C: Cluster> Service<C> {
         known: &mut Option<Caller>,
     ) -> Result<(Caller, Granted), Refusal> {
         let inner = &self.0;
-        let caller = inner.callers.authenticate(request.metadata()).await?;
+        let caller = inner.callers.authenticate(request.metadata().as_ref()).await?;
         *known = Some(caller.clone());
         let pod = inner.callers.pod_of(&caller).await?;
         let Asked {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use countersign_identity::TrustDomain;
 use jiff::SignedDuration;
 
-use crate::callers::Account;
 use crate::grant::SHORTEST;
+use countersign_runtime::callers::Account;
 
 /// The audience of the tokens that Istio's proxies have.
 pub const AUDIENCE: &str = "istio-ca";

@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use super::profiles::Profile;
 use super::refusal::Refusal;
 use super::settings::Settings;
-use crate::callers::{Account, Caller, PodView};
 use crate::grant::{Grant, Usages};
+use countersign_runtime::callers::{Account, Caller, PodView};
 
 /// When certificates are to be renewed if no `ServiceIdentity` says so, in hundredths of their life.
 const RENEW_AFTER_PERCENT: u8 = 50;

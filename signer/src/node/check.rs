@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::proto::Workload;
-use crate::callers::{Account, PodView};
+use countersign_runtime::callers::{Account, PodView};
 
 /// Whether whoever asks is an agent. Gives its node.
 ///

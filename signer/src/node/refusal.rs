@@ -4,7 +4,9 @@ use tonic::{Code, Status};
 
 use super::TokenError;
 use crate::authority::SignError;
-use crate::callers::{self, Account};
+use countersign_runtime::callers::{self, Account};
+
+use crate::bounds::caller_code;
 use crate::issue::IssueError;
 use crate::key::KeyError;
 use crate::refusal::{self, Reason};
@@ -57,7 +59,7 @@ impl Refusal {
     /// The code in gRPC. `PermissionDenied` is what the workload is to be told; all else is between agent and signer.
     pub fn code(&self) -> Code {
         match self {
-            Self::Caller(refusal) => refusal.code(),
+            Self::Caller(refusal) => caller_code(refusal),
             Self::NotTheAgent(_) | Self::NoNode => Code::Unauthenticated,
             Self::NoWorkload | Self::Key(_) | Self::Audiences(_) => Code::InvalidArgument,
             Self::Gone => Code::NotFound,

@@ -21,12 +21,12 @@ use super::proto::{
     Workload,
 };
 use super::{Refusal, Tokens, bundles, check, messages};
-use crate::callers::bounds::{LONGEST_MESSAGE, bounded};
-use crate::callers::{Account, Caller, Callers, Cluster};
+use crate::bounds::{LONGEST_MESSAGE, bounded};
 use crate::grant::Grant;
 use crate::identities::Identities;
 use crate::issue::{Issuer, Path};
 use crate::key::PublicKey;
+use countersign_runtime::callers::{Account, Caller, Callers, Cluster};
 
 /// The audience of the agents' tokens.
 pub const AUDIENCE: &str = "countersign-signer";
@@ -179,7 +179,7 @@ impl<C: Cluster> Service<C> {
 
     /// Whether an agent asks. Gives its node.
     async fn authenticate<Q>(&self, request: &Request<Q>, asking: &mut Asking) -> Result<String, Refusal> {
-        let caller = self.0.callers.authenticate(request.metadata()).await?;
+        let caller = self.0.callers.authenticate(request.metadata().as_ref()).await?;
         asking.caller = Some(caller.clone());
         let pod = self.0.callers.pod_of(&caller).await?;
         Ok(check::agent(&self.0.agent, &pod)?.to_owned())

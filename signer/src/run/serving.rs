@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tracing::info;
 
 use super::{Parts, RunError, Working, spawn};
-use crate::callers::kubernetes::Kubernetes;
 use crate::endpoint::Endpoint;
 use crate::istio::serving::{Keeper, Own, service_names};
 use crate::{istio, node};
+use countersign_runtime::callers::kubernetes::Kubernetes;
 
 /// Starts what is to be served.
 pub(super) async fn start(

@@ -74,15 +74,16 @@ impl Own {
             return Verdict::allowed();
         };
         match others {
-            Others::Read(world) => self.decide(&change, world),
+            Others::Read(world) => self.decide(&change, world, now),
             Others::NotRead(why) => unknown(&change, why),
         }
     }
 
-    fn decide(&self, change: &Change<'_>, world: &Gathered) -> Verdict {
+    fn decide(&self, change: &Change<'_>, world: &Gathered, now: Timestamp) -> Verdict {
         let settings = admission::Settings {
             mesh: &self.settings.mesh,
             refuse_unknown_issuer: self.settings.refuse_unknown_issuer,
+            now: now.as_second(),
         };
         let admission::Verdict { refusals, mut warnings } = admission::judge(change, &world.map, settings);
         warnings.extend(world.left_out());
@@ -178,12 +179,14 @@ fn read(object: Option<&RawValue>) -> Result<Option<Value>, Unreadable> {
         .map_err(|_| Unreadable)
 }
 
-/// The change that a request asks for, if it is one of a kind that policies are made of.
+/// The change that a request asks for, if it is of one of the kinds that are judged with others.
 fn change<'a>(request: &Request<'_>, old: Option<&'a Value>, new: Option<&'a Value>) -> Option<Change<'a>> {
     let kind = match &*request.kind.kind {
         "ApiAuthPolicy" => Kind::ApiAuthPolicy,
         "ServiceIdentity" => Kind::ServiceIdentity,
+        "TokenClient" => Kind::TokenClient,
         "TokenIssuer" => Kind::TokenIssuer,
+        "TokenRevocation" => Kind::TokenRevocation,
         _ => return None,
     };
     let name = ObjectName::new(&*request.namespace, &*request.name);

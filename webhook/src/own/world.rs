@@ -1,11 +1,12 @@
-//! Reads what a change of a policy, an identity or an issuer has to be seen with.
+//! Reads what a change of a policy, an identity, an issuer, a client or a revocation has to be seen with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_crds::{ApiAuthPolicy, ServiceIdentity, TokenIssuer};
+use countersign_crds::{ApiAuthPolicy, ServiceIdentity, TokenClient, TokenIssuer};
 use countersign_policy::admission::{Change, Kind};
 use countersign_policy::model::{Caller, Callers};
 use countersign_policy::parse::{self, ParsedPolicy};
+use countersign_policy::tokens;
 use countersign_policy::world::{GatewayFacts, HttpRouteFacts, NamespaceFacts, ServiceFacts};
 use countersign_policy::{MapWorld, ObjectName};
 use futures::future::try_join_all;
@@ -59,18 +60,25 @@ pub(super) async fn gather(client: &Client, change: &Change<'_>) -> Result<Gathe
             let naming = policies.iter().map(policy).filter(|policy| names(policy, change));
             naming.map(|policy| policy.name.namespace).collect()
         }
+        // No policy names them.
+        Kind::TokenClient | Kind::TokenRevocation => BTreeSet::new(),
     };
     gathered.more = namespaces.len().saturating_sub(MOST_NAMESPACES);
     let parts = namespaces
         .iter()
         .take(MOST_NAMESPACES)
         .map(|namespace| reader.namespace(namespace));
-    let (parts, issuers) = if namespaces.is_empty() {
-        (Vec::new(), Vec::new())
-    } else {
-        tokio::try_join!(try_join_all(parts), reader.list(issuers(), None))?
-    };
+    let (parts, issuers, clients) = tokio::try_join!(
+        try_join_all(parts),
+        reader.list_if(!namespaces.is_empty() || needs_issuers(change), issuers()),
+        reader.list_if(change.kind == Kind::TokenIssuer && change.old.is_some(), clients()),
+    )?;
     let map = &mut gathered.map;
+    for client in clients {
+        let name = name(&client.metadata);
+        map.token_clients
+            .insert(name.clone(), tokens::client(name, &client.data["spec"]));
+    }
     for part in parts {
         map.namespaces.extend(part.namespaces);
         map.services.extend(part.services);
@@ -112,6 +120,19 @@ fn policies() -> ApiResource {
 
 fn issuers() -> ApiResource {
     ApiResource::erase::<TokenIssuer>(&())
+}
+
+fn clients() -> ApiResource {
+    ApiResource::erase::<TokenClient>(&())
+}
+
+/// Whether a change is judged with issuers, whatever policies there are.
+fn needs_issuers(change: &Change<'_>) -> bool {
+    match change.kind {
+        Kind::TokenClient | Kind::TokenIssuer | Kind::TokenRevocation => change.new.is_some(),
+        Kind::ServiceIdentity => change.new.is_some_and(|new| !new["spec"]["tokens"].is_null()),
+        Kind::ApiAuthPolicy => false,
+    }
 }
 
 impl Reader<'_> {
@@ -177,6 +198,15 @@ impl Reader<'_> {
             )
         });
         Ok(read.collect())
+    }
+
+    /// All objects of a kind, if they are needed.
+    async fn list_if(&self, needed: bool, resource: ApiResource) -> Result<Vec<DynamicObject>, GatherError> {
+        if needed {
+            self.list(resource, None).await
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     /// All objects of a kind, in a namespace or everywhere. None, if the cluster does not serve the kind.

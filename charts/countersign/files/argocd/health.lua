@@ -5,8 +5,17 @@ local function health(status, message)
 end
 
 -- Who judges the kind.
-local judges = { CertificateAuthority = "signer", CredentialWaiver = "audit", FederatedTrustDomain = "signer" }
+local judges = {
+  CertificateAuthority = "signer",
+  CredentialWaiver = "audit",
+  FederatedTrustDomain = "signer",
+  TokenClient = "token service",
+  TokenRevocation = "token service",
+}
 local judge = judges[obj.kind] or "operator"
+if obj.kind == "TokenIssuer" and obj.spec ~= nil and obj.spec.managed ~= nil then
+  judge = "token service"
+end
 
 local status = obj.status
 if status == nil or status.conditions == nil or status.observedGeneration == nil then

@@ -1,15 +1,9 @@
-//! Names of objects, and DNS names of Services.
+//! DNS names of Services.
+
+use super::fields::is_label;
 
 /// The cluster's own DNS domain.
 const CLUSTER_DOMAIN: &str = "cluster.local";
-
-/// The name of a service account or a Secret (RFC 1123 section 2.1).
-pub(super) fn object(name: &str) -> Result<(), String> {
-    if name.len() <= 253 && name.split('.').all(is_label) {
-        return Ok(());
-    }
-    Err(format!("`{name}` is not the name of a Kubernetes object"))
-}
 
 /// A DNS name of a Service in the namespace, or of a Pod of a headless one there.
 pub(super) fn of_service(namespace: &str, name: &str) -> Result<(), String> {
@@ -53,12 +47,6 @@ pub(super) fn of_service(namespace: &str, name: &str) -> Result<(), String> {
         [_service] if service.is_none() && namespace == "svc" => Ok(()),
         _ => foreign(),
     }
-}
-
-/// A DNS label in lower case (RFC 1123 section 2.1).
-fn is_label(label: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 #[cfg(test)]
@@ -122,15 +110,5 @@ mod tests {
         assert!(of_service("local", "web.bank.svc.cluster.local").is_err());
         assert!(of_service("7", "web.7").is_err(), "reads like an address");
         assert_eq!(of_service("7", "web.7.svc"), Ok(()));
-    }
-
-    #[test]
-    fn names_of_objects_hold_nothing_that_is_a_path() {
-        for good in ["web", "a.b-c.7"] {
-            assert_eq!(object(good), Ok(()));
-        }
-        for bad in ["", "a/b", "..", ".a", "A", "a_b"] {
-            assert!(object(bad).is_err(), "{bad}");
-        }
     }
 }

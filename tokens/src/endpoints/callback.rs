@@ -1,0 +1,131 @@
+//! Where users come back to from the upstream: they are known now, and go back to the client with a code.
+
+use axum::response::Response;
+use http::StatusCode;
+use http::header::COOKIE as COOKIES;
+
+use super::answer;
+use super::authorize::{COOKIE, Target, UnderWay, back, to_the_client};
+use crate::directory::Endpoint;
+use crate::mint::Handle;
+use crate::protocol::Refusal;
+use crate::record::Draft;
+use crate::service::{Call, Service, digest};
+use crate::store::Pending;
+use crate::upstream::{SignIn, random_text};
+
+/// How long a code lives, in seconds (FAPI 2.0 section 5.3.2.1: at most a minute).
+const CODE: i64 = 60;
+
+pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) -> Response {
+    draft.grant = Some("authorization_code");
+    let under_way = match under_way(service, call).await {
+        Ok(under_way) => under_way,
+        Err(refusal) => {
+            service.recorder.decided(call.endpoint, draft, Some(&refusal));
+            let text = format!(
+                "This sign-in cannot go on: {}. Begin again at the application.",
+                refusal.description()
+            );
+            return answer::plain(StatusCode::BAD_REQUEST, text);
+        }
+    };
+    draft.client = Some(under_way.authorized.client_id.clone());
+    draft.audience = Some(under_way.authorized.audience.clone());
+    draft.scopes = under_way.authorized.scopes.iter().cloned().collect();
+    let target = Target {
+        redirect_uri: under_way.authorized.redirect_uri.clone(),
+        state: under_way.state.clone(),
+    };
+    match code(service, call, under_way, draft).await {
+        Ok(code) => {
+            service.recorder.decided(call.endpoint, draft, None);
+            answer::redirect(&back(call, &target, &[("code", &code)]))
+        }
+        Err(refusal) => {
+            service.recorder.decided(call.endpoint, draft, Some(&refusal));
+            to_the_client(call, &target, &refusal)
+        }
+    }
+}
+
+/// The sign-in that the browser began: known by `state`, and tied to the browser by its cookie, so that nobody can have another
+/// end theirs (RFC 9700 section 4.7).
+async fn under_way(service: &Service, call: &Call) -> Result<UnderWay, Refusal> {
+    const UNKNOWN: Refusal = Refusal::NotOffered("it is not known here, was ended before, or took too long");
+    let state = call.form.needed("state")?;
+    let kept = digest(&["sign-in", call.issuer_id(), state]);
+    let text = service
+        .store
+        .peek_pending(Pending::SignIn, kept, call.now)
+        .await?
+        .ok_or(UNKNOWN)?;
+    let under_way: UnderWay = serde_json::from_str(&text).map_err(|_| UNKNOWN)?;
+    let cookie = cookies(call).any(|value| digest(&["browser", value]) == under_way.browser);
+    if !cookie {
+        return Err(Refusal::NotOffered("it was begun in another browser"));
+    }
+    service
+        .store
+        .take_pending(Pending::SignIn, kept, call.now)
+        .await?
+        .ok_or(UNKNOWN)?;
+    Ok(under_way)
+}
+
+fn cookies(call: &Call) -> impl Iterator<Item = &str> {
+    let headers = call
+        .headers
+        .get_all(COOKIES)
+        .iter()
+        .filter_map(|header| header.to_str().ok());
+    headers
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
+}
+
+async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut Draft) -> Result<String, Refusal> {
+    let upstream = call.issuer.managed.upstream.as_ref().ok_or(Refusal::Denied)?;
+    let failed = |error: crate::upstream::UpstreamError| {
+        tracing::warn!(%error, issuer = call.issuer_id(), "a user could not be signed in");
+        Refusal::Denied
+    };
+    // Mix-up: whoever answered must be who was asked (RFC 9700 section 4.4).
+    service
+        .upstreams
+        .check_issuer(upstream, call.form.one("iss")?, call.now)
+        .await
+        .map_err(failed)?;
+    if call.form.has("error") {
+        return Err(Refusal::Denied);
+    }
+    let callback = call.issuer.place.url(Endpoint::Callback);
+    let sign_in = SignIn {
+        callback: &callback,
+        state: "",
+        nonce: &under_way.nonce,
+        verifier: &under_way.verifier,
+        hints: &[],
+    };
+    let jti = random_text(&service.random::<32>()?);
+    let given = call.form.needed("code")?;
+    let user = service
+        .upstreams
+        .user(upstream, &sign_in, given, &call.ring, &jti, call.now)
+        .await
+        .map_err(failed)?;
+    let mut authorized = under_way.authorized;
+    // No client and no workload has a colon there: none can pass for a user (RFC 9700 section 4.15).
+    authorized.subject = format!("user:{}", user.subject);
+    authorized.auth_time = user.auth_time;
+    draft.subject = Some(authorized.subject.clone());
+    let code = Handle::Code.text(&service.random::<32>()?);
+    let text = serde_json::to_string(&authorized).map_err(|_| Refusal::Unavailable("the store"))?;
+    service
+        .store
+        .put_code(digest(&["code", call.issuer_id(), &code]), text, call.now + CODE)
+        .await?;
+    Ok(code)
+}

@@ -1,0 +1,88 @@
+//! What was revoked before its end: a signed list, and what is added to it, for authorizers that follow.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::answer;
+use crate::protocol::Refusal;
+use crate::service::{Call, Service};
+use crate::store::{Revocation, RevocationKind};
+
+/// How long a list is good, in seconds. Whoever has none that is good must deny.
+const GOOD: i64 = 120;
+/// How long a follower waits for news.
+const WAIT: Duration = Duration::from_secs(25);
+/// How often is looked for news. Replicas write at any time.
+const LOOK: Duration = Duration::from_millis(500);
+/// How many entries an answer has at most.
+const MOST: u32 = 10_000;
+
+pub(super) async fn answer(service: &Service, call: &Call) -> Response {
+    match list(service, call).await {
+        Ok(token) => answer::public("application/revocation-list+jwt", token, 0),
+        Err(refusal) => answer::refused(&refusal, None),
+    }
+}
+
+async fn list(service: &Service, call: &Call) -> Result<String, Refusal> {
+    let issuer = call.issuer_id().to_owned();
+    let Some(since) = call.form.one("since")? else {
+        let all = service.store.revocations_live(issuer, call.now).await?;
+        return sign(call, call.now, 0, &all, false);
+    };
+    let since: u64 = since
+        .parse()
+        .map_err(|_| Refusal::Malformed("since is the `sequence` of the list before"))?;
+    let rounds = WAIT.as_millis() / LOOK.as_millis();
+    for _ in 0..rounds {
+        let news = service.store.revocations_since(issuer.clone(), since, MOST).await?;
+        if !news.is_empty() {
+            let more = news.len() == MOST as usize;
+            return sign(call, (service.clock)(), since, &news, more);
+        }
+        sleep(LOOK).await;
+    }
+    sign(call, (service.clock)(), since, &[], false)
+}
+
+/// `since` and `sequence` say which entries these are: all after the one, up to the other. Nobody can leave some out unseen.
+fn sign(call: &Call, now: i64, since: u64, entries: &[(u64, Revocation)], more: bool) -> Result<String, Refusal> {
+    let last = entries.iter().map(|(sequence, _)| *sequence).max().unwrap_or(since);
+    let claims = json!({
+        "iss": call.issuer_id(),
+        "iat": now,
+        "exp": now + GOOD,
+        "since": since,
+        "sequence": last,
+        "more": more,
+        "revocations": entries.iter().map(|(_, revocation)| entry(revocation)).collect::<Vec<_>>(),
+    });
+    let key = call
+        .ring
+        .signing(now)
+        .ok_or(Refusal::Unavailable("the issuer's signing key"))?;
+    Ok(key.sign("revocation-list+jwt", &claims.to_string())?)
+}
+
+fn entry(revocation: &Revocation) -> Value {
+    let name = match revocation.kind {
+        RevocationKind::Jti => "jti",
+        RevocationKind::Subject => "sub",
+        RevocationKind::Client => "client_id",
+        RevocationKind::Family => "sid",
+        RevocationKind::IssuedBefore => "iss",
+    };
+    let value = if revocation.kind == RevocationKind::IssuedBefore {
+        &revocation.issuer
+    } else {
+        &revocation.value
+    };
+    let mut entry = json!({"claim": name, "value": value, "until": revocation.until});
+    if let Some(before) = revocation.issued_before {
+        entry["issued_before"] = before.into();
+    }
+    entry
+}

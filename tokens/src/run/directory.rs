@@ -1,0 +1,113 @@
+//! Keeps the directory as the users' objects are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_crds::{ServiceIdentity, TokenClient, TokenIssuer};
+use countersign_identity::{Bundle, TrustDomain};
+use countersign_policy::parse::service_identity;
+use countersign_runtime::http::Readiness;
+use jiff::Timestamp;
+use kube::core::DynamicObject;
+use kube::runtime::reflector::Store;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::info;
+
+use super::objects::{follow, name_of, part, sorted};
+use super::{Parts, Working, bundle, now, until};
+use crate::directory::{Built, ClientObject, IssuerObject, Sources, build};
+use crate::service::Service;
+
+/// How long changes are gathered.
+const GATHER: Duration = Duration::from_millis(100);
+/// How often it is built without a change: secrets end, and the trust bundle is a file.
+const PERIOD: Duration = Duration::from_secs(30);
+
+struct Builder {
+    service: Arc<Service>,
+    trust_domain: TrustDomain,
+    trust_bundle: Option<std::path::PathBuf>,
+    issuers: Store<DynamicObject>,
+    clients: Store<DynamicObject>,
+    identities: Store<DynamicObject>,
+    built: watch::Sender<Arc<Built>>,
+    ready: watch::Sender<Readiness>,
+}
+
+/// Starts to follow the users' objects.
+pub(super) fn start(parts: &Parts, working: &mut Working) {
+    let changed = watch::Sender::new(());
+    let changes = changed.subscribe();
+    let builder = Builder {
+        service: Arc::clone(&parts.service),
+        trust_domain: parts.trust_domain.clone(),
+        trust_bundle: parts.flags.trust_bundle.clone(),
+        issuers: follow::<TokenIssuer>(parts, working, "the watch of TokenIssuers", changed.clone()),
+        clients: follow::<TokenClient>(parts, working, "the watch of TokenClients", changed.clone()),
+        identities: follow::<ServiceIdentity>(parts, working, "the watch of ServiceIdentities", changed),
+        built: parts.built.clone(),
+        ready: parts.ready.clone(),
+    };
+    until(parts, working, "the keeper of the directory", builder.run(changes));
+}
+
+impl Builder {
+    async fn run(self, mut changes: watch::Receiver<()>) {
+        for store in [&self.issuers, &self.clients, &self.identities] {
+            // With a part of them, clients would be told that they do not exist.
+            if store.wait_until_ready().await.is_err() {
+                return;
+            }
+        }
+        loop {
+            let roots = match &self.trust_bundle {
+                Some(path) => bundle::read(path, &self.trust_domain).await,
+                None => None,
+            };
+            self.build(roots);
+            if matches!(timeout(PERIOD, changes.changed()).await, Ok(Err(_))) {
+                return;
+            }
+            sleep(GATHER).await;
+        }
+    }
+
+    fn build(&self, roots: Option<Arc<Bundle>>) {
+        let identities = sorted(&self.identities);
+        let identities = identities.iter().map(|object| {
+            let created = object.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+            service_identity(name_of(object), &part(object, "spec"), created)
+        });
+        let sources = Sources {
+            trust_domain: self.trust_domain.clone(),
+            issuers: sorted(&self.issuers).iter().map(|object| issuer(object)).collect(),
+            clients: sorted(&self.clients).iter().map(|object| client(object)).collect(),
+            identities: identities.collect(),
+            roots,
+        };
+        let built = build(&sources, now());
+        let known = self.service.directory.load().issuers.len();
+        if known != built.directory.issuers.len() {
+            info!(issuers = built.directory.issuers.len(), clients = built.clients.len(), "answers for issuers");
+        }
+        self.service.directory.store(Arc::new(built.directory.clone()));
+        self.built.send_replace(Arc::new(built));
+        self.ready.send_replace(Readiness::Ready);
+    }
+}
+
+fn issuer(object: &DynamicObject) -> IssuerObject {
+    IssuerObject {
+        name: name_of(object).name,
+        spec: part(object, "spec"),
+        status: part(object, "status"),
+    }
+}
+
+fn client(object: &DynamicObject) -> ClientObject {
+    ClientObject {
+        name: name_of(object),
+        spec: part(object, "spec"),
+    }
+}

@@ -1,0 +1,36 @@
+//! What is served.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_runtime::https::{Limits, Server};
+use countersign_runtime::tls::files::Files;
+use countersign_runtime::tls::{self, Current};
+use tracing::info;
+
+use super::{Parts, RunError, Working, until};
+use crate::endpoints::router;
+
+/// What the server bears.
+const LIMITS: Limits = Limits {
+    connections: 10_000,
+    streams: 128,
+    age: Some(Duration::from_secs(600)),
+};
+
+/// Starts to serve.
+pub(super) async fn start(parts: &Parts, working: &mut Working) -> Result<(), RunError> {
+    let shown = Current::default();
+    let mut files = Files::new(parts.flags.tls_certificate.clone(), shown.clone());
+    files.load().await?;
+    let config = tls::ask::server_config(&shown).map_err(countersign_runtime::https::ServeError::Tls)?;
+    let server = Server::bind_with(parts.flags.listen, config, LIMITS).await?;
+    info!(address = %parts.flags.listen, "serves the endpoints of the issuers");
+    until(parts, working, "the watch of the certificate", files.run(parts.stop.clone()));
+    let serving = server.run(router(Arc::clone(&parts.service)), parts.stop.clone());
+    working.spawn(async move {
+        serving.await;
+        "the HTTPS server"
+    });
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Writes what is said of the users' objects. One replica does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_crds::token_client::TokenClientStatus;
+use countersign_crds::token_issuer::TokenIssuerStatus;
+use countersign_crds::{GROUP, TokenClient, TokenIssuer, VERSION};
+use countersign_policy::world::ObjectName;
+use countersign_runtime::client::CALL_LIMIT;
+use countersign_runtime::clock;
+use countersign_runtime::lease::Leadership;
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use kube::{Client, Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tracing::warn;
+
+use super::objects::{api, name_of, part};
+use super::{FIELD_MANAGER, Parts, Working, until};
+use crate::directory::{Built, Endpoint};
+use crate::remote::{Guard, Networks, fetch_text};
+use crate::service::Service;
+use crate::status::{Discovery, IssuerView, client_status, issuer_status};
+
+/// How often the statuses are looked at without a change: last uses and keys move on.
+const PERIOD: Duration = Duration::from_secs(30);
+
+struct Writer {
+    service: Arc<Service>,
+    client: Client,
+    built: watch::Receiver<Arc<Built>>,
+    leadership: Leadership,
+    /// Reaches an issuer wherever it is: an administrator named it.
+    guard: Guard,
+}
+
+/// Starts to write.
+pub(super) fn start(parts: &Parts, working: &mut Working) {
+    let everywhere = ["0.0.0.0/0", "::/0"].iter().filter_map(|network| network.parse().ok()).collect();
+    let writer = Writer {
+        service: Arc::clone(&parts.service),
+        client: parts.client.clone(),
+        built: parts.built.subscribe(),
+        leadership: parts.leadership.clone(),
+        guard: Guard::new(Networks::new(everywhere)),
+    };
+    until(parts, working, "the writer of statuses", writer.run());
+}
+
+impl Writer {
+    async fn run(mut self) {
+        loop {
+            if self.leadership.holds() {
+                let built = self.built.borrow_and_update().clone();
+                self.issuers(&built).await;
+                self.clients(&built).await;
+            }
+            tokio::select! {
+                changed = self.built.changed() => if changed.is_err() { return },
+                () = sleep(PERIOD) => {}
+            }
+        }
+    }
+
+    async fn issuers(&self, built: &Built) {
+        for (name, problems) in &built.issuers {
+            let Some(object) = self.read::<TokenIssuer>(&ObjectName::new("", name)).await else { continue };
+            let issuer = built.directory.issuers.get(name);
+            let rings = self.service.rings.load();
+            let discovery = match issuer {
+                Some(issuer) if rings.contains_key(name) => self.discovery(built, &issuer.place.url(Endpoint::Metadata)).await,
+                _ => Discovery::NotYet,
+            };
+            let view = IssuerView {
+                issuer: issuer.map(Arc::as_ref),
+                problems,
+                ring: rings.get(name).map(Arc::as_ref),
+                discovery: &discovery,
+            };
+            let previous: TokenIssuerStatus = previous(&object);
+            let next = issuer_status(&view, object.metadata.generation.unwrap_or_default(), &previous, clock::now());
+            self.write::<TokenIssuer, _>(&object, &previous, &next).await;
+        }
+    }
+
+    async fn clients(&self, built: &Built) {
+        let mut used: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+        for (name, issuer) in &built.directory.issuers {
+            match self.service.store.last_used(issuer.managed.issuer.clone()).await {
+                Ok(last) => drop(used.insert(name.clone(), last)),
+                Err(error) => warn!(%error, "when clients were there last cannot be read"),
+            }
+        }
+        for (name, problems) in &built.clients {
+            let Some(object) = self.read::<TokenClient>(name).await else { continue };
+            let id = format!("{}/{}", name.namespace, name.name);
+            let client = built.directory.issuers.values().find_map(|issuer| issuer.clients.get(&id));
+            let last = client.and_then(|client| used.get(&client.issuer)?.get(&id).copied());
+            let previous: TokenClientStatus = previous(&object);
+            let generation = object.metadata.generation.unwrap_or_default();
+            let next = client_status(name, client.map(Arc::as_ref), problems, last, generation, &previous, clock::now());
+            self.write::<TokenClient, _>(&object, &previous, &next).await;
+        }
+    }
+
+    /// As clients do: by the public authorities, or by those of the trust domain, which serve within the cluster.
+    async fn discovery(&self, built: &Built, url: &str) -> Discovery {
+        let Err(error) = fetch_text(&self.guard, url, None).await else {
+            return Discovery::Reachable;
+        };
+        let roots = built.directory.roots.as_ref().map(|roots| roots.to_pem());
+        match roots {
+            Some(pem) if fetch_text(&self.guard, url, Some(&pem)).await.is_ok() => Discovery::Reachable,
+            _ => Discovery::Failed(error.to_string()),
+        }
+    }
+
+    async fn read<K: Resource<DynamicType = ()>>(&self, name: &ObjectName) -> Option<DynamicObject> {
+        let api = api::<K>(&self.client, &name.namespace);
+        match timeout(CALL_LIMIT, api.get_opt(&name.name)).await {
+            Ok(Ok(object)) => object,
+            Ok(Err(error)) => {
+                warn!(name = name.name, %error, "an object cannot be read, so its status stays as it is");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    async fn write<K, S>(&self, object: &DynamicObject, previous: &S, next: &S)
+    where
+        K: Resource<DynamicType = ()>,
+        S: Serialize + PartialEq,
+    {
+        if previous == next {
+            return;
+        }
+        let name = name_of(object);
+        let patch = json!({
+            "apiVersion": format!("{GROUP}/{VERSION}"), "kind": K::kind(&()),
+            "metadata": {"name": object.name_any(), "namespace": object.metadata.namespace, "uid": object.metadata.uid},
+            "status": next,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(patch);
+        let api = api::<K>(&self.client, &name.namespace);
+        let written = timeout(CALL_LIMIT, api.patch_status(&name.name, &params, &patch)).await;
+        if let Ok(Err(error)) = written {
+            warn!(name = name.name, namespace = name.namespace, %error, "a status cannot be written");
+        }
+    }
+}
+
+fn previous<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
+    serde_json::from_value(part(object, "status")).unwrap_or_default()
+}
