@@ -46,7 +46,7 @@ pub struct ManagedAudience {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 256),
-        inner(length(min = 1, max = 256), regex(pattern = r#"^[!#-)+-\[\]-~]+$"#))
+        inner(length(min = 1, max = 256), regex(pattern = r"^[!#-)+-\[\]-~]+$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub scopes: Vec<String>,
@@ -211,7 +211,7 @@ pub struct Upstream {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
-        inner(length(min = 1, max = 256), regex(pattern = r#"^[!#-)+-\[\]-~]+$"#))
+        inner(length(min = 1, max = 256), regex(pattern = r"^[!#-)+-\[\]-~]+$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub scopes: Vec<String>,
