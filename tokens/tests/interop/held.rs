@@ -2,10 +2,12 @@
 
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher as _;
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use pem::Pem;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -30,12 +32,19 @@ impl Key {
     /// A new one, of the algorithm with this name.
     pub fn new(name: &'static str) -> Self {
         let (kind, algorithm) = match name {
-            "ES256" => (&rcgen::PKCS_ECDSA_P256_SHA256, Algorithm::ES256),
-            "PS256" => (&rcgen::PKCS_RSA_SHA256, Algorithm::PS256),
-            "EdDSA" => (&rcgen::PKCS_ED25519, Algorithm::EdDSA),
+            "ES256" => (Some(&rcgen::PKCS_ECDSA_P256_SHA256), Algorithm::ES256),
+            "PS256" => (Some(&rcgen::PKCS_RSA_SHA256), Algorithm::PS256),
+            "EdDSA" => (None, Algorithm::EdDSA),
             other => panic!("no such algorithm: {other}"),
         };
-        let pem = KeyPair::generate_for(kind).unwrap().serialize_pem();
+        let pem = match kind {
+            Some(kind) => KeyPair::generate_for(kind).unwrap().serialize_pem(),
+            // Without the public key in it, which some libraries do not read (RFC 5958 section 2, version 1).
+            None => {
+                let pair = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
+                pem::encode(&Pem::new("PRIVATE KEY", pair.as_ref()))
+            }
+        };
         let key = match algorithm {
             Algorithm::ES256 => EncodingKey::from_ec_pem(pem.as_bytes()),
             Algorithm::EdDSA => EncodingKey::from_ed_pem(pem.as_bytes()),

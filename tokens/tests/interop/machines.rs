@@ -2,7 +2,10 @@
 //! given back (RFC 7009).
 
 use countersign_identity::{Bundle, TrustDomain};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType,
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -82,6 +85,27 @@ async fn by_assertions(
     if library == Library::Oauth4webapi {
         assert_eq!(done["verified"], claims, "as an API verifies it");
     }
+}
+
+#[rstest]
+#[case::another_key(true, ORDERS, "orders.read", "invalid_client")]
+#[case::another_api(false, "https://catalog.example", "items.read", "invalid_target")]
+#[case::another_scope(false, ORDERS, "pay", "invalid_scope")]
+#[case::no_proof(false, PAYMENTS, "pay", "invalid_request")]
+#[tokio::test]
+async fn a_refusal_is_understood(
+    #[values(Library::OpenidClient, Library::Oauth4webapi, Library::Authlib, Library::XOauth2)] library: Library,
+    #[case] other: bool,
+    #[case] audience: &str,
+    #[case] scope: &str,
+    #[case] error: &str,
+) {
+    let (own, foreign) = (Key::new("ES256"), Key::new("ES256"));
+    let rig = rig(&partner(&json!({"privateKeyJwt": {"jwks": own.jwks}})), None).await;
+    let mut with = by_key(if other { &foreign } else { &own }, true);
+    with["refused"] = true.into();
+    let done = library.does(&rig, &task(audience, scope, &with)).await;
+    assert_eq!(done, json!({"refused": error}));
 }
 
 #[rstest]
@@ -170,15 +194,18 @@ fn svid(id: &str) -> (Bundle, String) {
     let domain: TrustDomain = "cluster.local".parse().unwrap();
     let root_key = KeyPair::generate().unwrap();
     let mut root = CertificateParams::default();
+    root.distinguished_name.push(DnType::CommonName, "authority");
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    root.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    root.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     root.subject_alt_names = vec![SanType::URI(format!("spiffe://{domain}").try_into().unwrap())];
     let authority = root.self_signed(&root_key).unwrap();
     let key = KeyPair::generate().unwrap();
     let mut leaf = CertificateParams::default();
+    leaf.distinguished_name.push(DnType::CommonName, "partner");
+    leaf.is_ca = IsCa::ExplicitNoCa;
     leaf.subject_alt_names = vec![SanType::URI(id.try_into().unwrap())];
-    leaf.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
-    leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     let leaf = leaf.signed_by(&key, &Issuer::from_params(&root, &root_key)).unwrap();
     let mut roots = Bundle::new(domain);
     roots.add_pem(authority.pem().as_bytes()).unwrap();

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::rig::Rig;
@@ -89,9 +90,21 @@ fn node(program: &str) -> Command {
 /// A running program.
 pub struct Program {
     name: String,
-    child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
+    complaints: Arc<Mutex<String>>,
+    complains: JoinHandle<()>,
+    _child: Child,
+}
+
+impl Drop for Program {
+    /// Whichever program it was, all that took part may say why it failed.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+            eprintln!("{}:\n{complaints}", self.name);
+        }
+    }
 }
 
 impl Program {
@@ -104,11 +117,15 @@ impl Program {
         let started = command.spawn();
         let mut child =
             started.unwrap_or_else(|error| panic!("{name} cannot be started: {error}. Run scripts/peers first."));
+        let complaints = Arc::<Mutex<String>>::default();
+        let errors = BufReader::new(child.stderr.take().unwrap()).lines();
         Self {
             name: name.to_owned(),
             input: child.stdin.take().unwrap(),
             output: BufReader::new(child.stdout.take().unwrap()).lines(),
-            child,
+            complains: tokio::spawn(collect(errors, Arc::clone(&complaints))),
+            complaints,
+            _child: child,
         }
     }
 
@@ -128,29 +145,29 @@ impl Program {
     pub async fn say(&mut self, what: &Value) {
         let line = format!("{what}\n");
         if self.input.write_all(line.as_bytes()).await.is_err() {
-            let complaint = self.complaint().await;
-            panic!("{} ended too early:\n{complaint}", self.name);
+            self.gave_up().await;
         }
     }
 
-    /// What it says next. Panics with what it complained of if it ended.
+    /// What it says next. Panics if it ended instead.
     pub async fn hear(&mut self) -> Value {
         let said = timeout(PATIENCE, self.output.next_line()).await;
         match said.unwrap_or_else(|_| panic!("{} says nothing", self.name)).unwrap() {
             Some(line) => serde_json::from_str(&line).unwrap(),
-            None => {
-                let complaint = self.complaint().await;
-                panic!("{} gave up:\n{complaint}", self.name)
-            }
+            None => self.gave_up().await,
         }
     }
 
-    async fn complaint(&mut self) -> String {
-        use tokio::io::AsyncReadExt as _;
-        let mut text = String::new();
-        if let Some(mut errors) = self.child.stderr.take() {
-            let _ = timeout(Duration::from_secs(5), errors.read_to_string(&mut text)).await;
-        }
-        text
+    async fn gave_up(&mut self) -> ! {
+        let _ = timeout(Duration::from_secs(5), &mut self.complains).await;
+        panic!("{} gave up", self.name)
+    }
+}
+
+async fn collect(mut errors: Lines<BufReader<ChildStderr>>, complaints: Arc<Mutex<String>>) {
+    while let Ok(Some(line)) = errors.next_line().await {
+        let mut complaints = complaints.lock().unwrap();
+        complaints.push_str(&line);
+        complaints.push('\n');
     }
 }

@@ -38,6 +38,7 @@ type task struct {
 	Grant       string            `json:"grant"`
 	Parameters  map[string]string `json:"parameters"`
 	Redirect    string            `json:"redirect"`
+	Refused     bool              `json:"refused"`
 }
 
 var lines = bufio.NewReader(os.Stdin)
@@ -177,6 +178,10 @@ func (t *task) machine(ctx context.Context, provider *oidc.Provider) (map[string
 		config.EndpointParams.Set("client_assertion", assertion)
 	}
 	token, err := config.Token(ctx)
+	if t.Refused {
+		code, err := refusal(token, err)
+		return map[string]any{"refused": code}, err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +193,7 @@ func told(token *oauth2.Token) map[string]any {
 		"access_token":      token.AccessToken,
 		"token_type":        token.TokenType,
 		"refresh_token":     token.RefreshToken,
-		"expires_in":        token.ExpiresIn,
+		"expires_in":        token.Extra("expires_in"),
 		"scope":             token.Extra("scope"),
 		"issued_token_type": token.Extra("issued_token_type"),
 	}

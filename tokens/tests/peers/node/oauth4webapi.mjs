@@ -43,13 +43,16 @@ async function twice(request, read) {
 export async function machine(task) {
   const { as, client, by, options } = await begin(task)
   const parameters = new URLSearchParams(task.parameters)
-  const tokens = await twice(
-    () =>
-      task.grant === 'client_credentials'
-        ? oauth.clientCredentialsGrantRequest(as, client, by, parameters, options)
-        : oauth.genericTokenEndpointRequest(as, client, by, task.grant, parameters, options),
-    (response) => oauth.processGenericTokenEndpointResponse(as, client, response),
-  )
+  const grant = () =>
+    twice(
+      () =>
+        task.grant === 'client_credentials'
+          ? oauth.clientCredentialsGrantRequest(as, client, by, parameters, options)
+          : oauth.genericTokenEndpointRequest(as, client, by, task.grant, parameters, options),
+      (response) => oauth.processGenericTokenEndpointResponse(as, client, response),
+    )
+  if (task.refused) return { refused: await refusal(grant) }
+  const tokens = await grant()
   const verified = task.api && (await atTheApi(as, tokens, task, options))
   if (task.method === 'none') return { tokens, verified }
   const about = async () => {

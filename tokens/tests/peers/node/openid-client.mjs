@@ -30,10 +30,12 @@ async function begin(task) {
 // For itself: a token, what it is worth, and what it is worth after it was given back.
 export async function machine(task) {
   const { config, proof } = await begin(task)
-  const tokens =
+  const grant = () =>
     task.grant === 'client_credentials'
-      ? await client.clientCredentialsGrant(config, task.parameters, proof)
-      : await client.genericGrantRequest(config, task.grant, task.parameters, proof)
+      ? client.clientCredentialsGrant(config, task.parameters, proof)
+      : client.genericGrantRequest(config, task.grant, task.parameters, proof)
+  if (task.refused) return { refused: await refusal(grant) }
+  const tokens = await grant()
   if (task.method === 'none') return { tokens }
   const known = await client.tokenIntrospection(config, tokens.access_token)
   await client.tokenRevocation(config, tokens.access_token)

@@ -19,6 +19,8 @@ const provider = new Provider(issuer, {
   cookies: { keys: [randomBytes(32).toString('base64url')] },
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'one', use: 'sig', alg: 'RS256' }] },
   pkce: { required: () => true },
+  // By itself it reaches no addresses of one's own machine; its client's keys are there.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
 })
 provider.on('server_error', (_, error) => console.error(error))
 provider.on('grant.error', (_, error) => console.error(error.error_description ?? error))

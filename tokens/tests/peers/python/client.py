@@ -60,12 +60,14 @@ def session(task, **more):
     return client
 
 
+def read(client, url):
+    return client.request("GET", url, withhold_token=True).raise_for_status().json()
+
+
 def discover(task, client):
     """The metadata by both of its names, held to what the specifications say."""
-    oauth = AuthorizationServerMetadata(
-        client.get(get_well_known_url(task["issuer"], external=True), withhold_token=True).json()
-    )
-    openid = OpenIDProviderMetadata(client.get(openid_url(task["issuer"], external=True), withhold_token=True).json())
+    oauth = AuthorizationServerMetadata(read(client, get_well_known_url(task["issuer"], external=True)))
+    openid = OpenIDProviderMetadata(read(client, openid_url(task["issuer"], external=True)))
     if task.get("validate"):
         oauth.validate()
         openid.validate()
@@ -78,7 +80,13 @@ def machine(task):
     client = session(task)
     metadata = discover(task, client)
     endpoint = metadata["token_endpoint"]
-    tokens = client.fetch_token(endpoint, grant_type=task["grant"], **task["parameters"])
+
+    def grant():
+        return client.fetch_token(endpoint, grant_type=task["grant"], **task["parameters"])
+
+    if task.get("refused"):
+        return {"refused": refusal(grant)}
+    tokens = grant()
     if task["method"] == "none":
         return {"tokens": tokens}
     token = tokens["access_token"]
@@ -131,7 +139,7 @@ def user(task):
         client.fetch_token(endpoint, authorization_response=landed, state=state, code_verifier=verifier)
     )
     # As Authlib's own integrations with web frameworks do it.
-    keys = KeySet.import_key_set(client.get(metadata["jwks_uri"], withhold_token=True).json())
+    keys = KeySet.import_key_set(read(client, metadata["jwks_uri"]))
     registry = JWSRegistry(algorithms=metadata["id_token_signing_alg_values_supported"], strict_check_header=False)
     token = jwt.decode(tokens["id_token"], key=keys, registry=registry)
     claims = CodeIDToken(
