@@ -77,12 +77,8 @@ pub async fn verify(
         longest: LONGEST,
     };
     let verified = by_keys(service, call, client, text, &expected).await?;
-    let kind = if purpose == Purpose::Grant {
-        "statement"
-    } else {
-        "assertion"
-    };
-    let seen = digest(&[kind, call.issuer_id(), &id, &verified.jti]);
+    // One use, whatever for: an assertion that authenticated its client must not serve as a statement afterwards.
+    let seen = digest(&["assertion", call.issuer_id(), &id, &verified.jti]);
     match service
         .store
         .use_once(Once::Assertion, seen, verified.forget_after() + 1)
