@@ -1,9 +1,11 @@
 //! What a token that is to be exchanged shows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use countersign_identity::{Bundles, Claims, jwt_svid, token};
-use countersign_policy::tokens::{Authentication, Client};
+use countersign_identity::subject_token::{self, Expected, SubjectTokenError};
+use countersign_identity::{Algorithm, Bundles, Claims, jwt_svid, token};
+use countersign_policy::tokens::{Authentication, Client, Federated};
 use jiff::Timestamp;
 
 use crate::callers::CallerError;
@@ -88,13 +90,15 @@ fn federated(call: &Call, outside: &[(&String, &Outside)], text: &str) -> Option
     let named = call.form.one("client_id").ok()?;
     let mut found: Option<(Arc<Client>, Claims)> = None;
     for (name, outside) in outside {
-        let Ok(claims) = token::verify(text, &outside.issuer, &outside.keys, call.now) else {
+        let clients = call.issuer.clients.values();
+        let entries: Vec<(&Arc<Client>, &Federated)> = clients
+            .filter(|client| named.is_none_or(|named| named == client.id()))
+            .flat_map(|client| of_issuer(client, name).map(move |entry| (client, entry)))
+            .collect();
+        let Some(claims) = verified(outside, &entries, text, call.now) else {
             continue;
         };
-        for client in call.issuer.clients.values() {
-            if named.is_some_and(|named| named != client.id()) || !stands_for(client, name, &claims) {
-                continue;
-            }
+        for (client, _) in entries.iter().filter(|(_, entry)| entry.admits(&claims)) {
             if found.as_ref().is_some_and(|(other, _)| other.id() != client.id()) {
                 return None;
             }
@@ -103,19 +107,43 @@ fn federated(call: &Call, outside: &[(&String, &Outside)], text: &str) -> Option
     }
     let (client, claims) = found?;
     Some(Evidence::Party {
-        until: claims.members().get("exp").and_then(serde_json::Value::as_i64),
+        until: Some(end(&claims)),
         party: Party::Client(client),
     })
 }
 
-fn stands_for(client: &Client, issuer: &str, claims: &Claims) -> bool {
-    let Authentication::Federated(all) = &client.authentication else {
-        return false;
+/// What a client says of tokens of an outside issuer.
+fn of_issuer<'a>(client: &'a Client, issuer: &'a str) -> impl Iterator<Item = &'a Federated> {
+    let all = match &client.authentication {
+        Authentication::Federated(all) => all.as_slice(),
+        _ => &[],
     };
-    all.iter().any(|one| {
-        one.issuer == issuer
-            && !one.claims.is_empty()
-            && claims.has("aud", &one.audience)
-            && one.claims.iter().all(|(name, value)| claims.has(name, value))
-    })
+    all.iter().filter(move |one| one.issuer == issuer)
+}
+
+/// The claims of a token, if its issuer signed it, for one of the audiences. The signature is looked at for the first that
+/// fits: for the others it is the same.
+fn verified(outside: &Outside, entries: &[(&Arc<Client>, &Federated)], text: &str, now: i64) -> Option<Claims> {
+    let audiences: BTreeSet<&str> = entries.iter().map(|(_, entry)| entry.audience.as_str()).collect();
+    for audience in audiences {
+        let expected = Expected {
+            issuer: &outside.issuer,
+            audience,
+            algorithms: &Algorithm::ALL,
+        };
+        match subject_token::verify(text, &outside.keys, &expected, now) {
+            Ok(claims) => return Some(claims),
+            Err(SubjectTokenError::Audience) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// When a token ends, cut to whole seconds. It was verified, so that it says so.
+fn end(claims: &Claims) -> i64 {
+    let exp = claims.members().get("exp");
+    #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range was refused")]
+    let cut = |value: &serde_json::Value| value.as_i64().or_else(|| value.as_f64().map(|float| float as i64));
+    exp.and_then(cut).unwrap_or_default()
 }

@@ -26,6 +26,9 @@ const HASHING: usize = 2;
 /// How long a request waits for its turn to be hashed.
 const HASHING_WAIT: Duration = Duration::from_secs(2);
 
+/// How much of a client's name is looked at, in characters: a namespace and a name have fewer.
+const LONGEST_ID: usize = 512;
+
 /// How much is borne.
 pub struct Limits {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
@@ -66,7 +69,9 @@ impl Limits {
     ///
     /// If there were too many.
     pub fn client(&self, id: &str) -> Result<(), Refusal> {
-        let told = self.clients.check_key(&id.to_owned());
+        // Names that nobody has are counted too, and may be long.
+        let id: String = id.chars().take(LONGEST_ID).collect();
+        let told = self.clients.check_key(&id);
         told.map_err(|until| Refusal::TooMany(until.wait_time_from(self.clock.now()).as_secs() + 1))
     }
 

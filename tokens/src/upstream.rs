@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use countersign_identity::{KeySet, pkce, token};
+use countersign_identity::jws::JwsError;
+use countersign_identity::subject_token::{self, Expected, SubjectTokenError};
+use countersign_identity::{Algorithm, KeySet, pkce};
 use countersign_policy::tokens::Upstream;
 use serde::Deserialize;
 use serde_json::json;
@@ -165,6 +167,10 @@ impl Upstreams {
     ) -> Result<Url, UpstreamError> {
         let known = self.known(upstream, now, false).await?;
         let mut url = Url::parse(&known.metadata.authorization_endpoint).map_err(|_| UpstreamError::Metadata)?;
+        // A browser is sent there with what the sign-in is known by.
+        if url.scheme() != "https" {
+            return Err(UpstreamError::Metadata);
+        }
         let scope: Vec<&str> = std::iter::once("openid")
             .chain(upstream.scopes.iter().map(String::as_str))
             .collect();
@@ -253,15 +259,20 @@ impl Upstreams {
         known: Known,
         now: i64,
     ) -> Result<User, UpstreamError> {
-        let mut verified = token::verify(id_token, &upstream.issuer, &known.keys, now);
-        if matches!(verified, Err(token::TokenError::NoKey)) {
+        let expected = Expected {
+            issuer: &upstream.issuer,
+            audience: &upstream.client_id,
+            algorithms: &Algorithm::ALL,
+        };
+        let mut verified = subject_token::verify(id_token, &known.keys, &expected, now);
+        if matches!(verified, Err(SubjectTokenError::Jws(JwsError::NoKey))) {
             let anew = self.known(upstream, now, true).await?;
-            verified = token::verify(id_token, &upstream.issuer, &anew.keys, now);
+            verified = subject_token::verify(id_token, &anew.keys, &expected, now);
         }
-        let claims = verified.map_err(|_| UpstreamError::IdToken("its signature, issuer or time"))?;
-        if !claims.has("aud", &upstream.client_id) {
-            return Err(UpstreamError::IdToken("it is for another client"));
-        }
+        let claims = verified.map_err(|error| match error {
+            SubjectTokenError::Audience => UpstreamError::IdToken("it is for another client"),
+            _ => UpstreamError::IdToken("its signature, issuer or time"),
+        })?;
         let text = |name: &str| claims.members().get(name).and_then(serde_json::Value::as_str);
         // With more audiences, it must say for which of them it was issued (OpenID Connect Core 1.0 section 3.1.3.7).
         let several = claims

@@ -27,9 +27,10 @@ pub async fn authenticate(service: &Service, call: &Call) -> Result<Party, Refus
     let Some(id) = presented.client_id() else {
         return workload(call).map_err(Into::into);
     };
+    // Also for names that nobody has: that only known ones can be too many would tell which are known.
+    service.limits.client(id)?;
     if let Some(client) = call.issuer.clients.get(id) {
         let client = Arc::clone(client);
-        service.limits.client(&client.id())?;
         check(service, call, &client, &presented).await?;
         return Ok(Party::Client(client));
     }
@@ -44,22 +45,10 @@ pub async fn authenticate(service: &Service, call: &Call) -> Result<Party, Refus
         }
         Presented::Basic { .. } | Presented::Post { .. } => {
             // It takes as long as a client that is there.
-            secret::pretend(service).await;
+            secret::pretend(service).await?;
             Err(ClientError::Unknown.into())
         }
         _ => Err(ClientError::Unknown.into()),
-    }
-}
-
-/// Who asks, if it says so: for endpoints and grants where it need not.
-///
-/// # Errors
-///
-/// If it says who it is and does not prove it.
-pub async fn authenticate_if_named(service: &Service, call: &Call) -> Result<Option<Party>, Refusal> {
-    match Presented::of(call)? {
-        Presented::Nothing => Ok(None),
-        _ => authenticate(service, call).await.map(Some),
     }
 }
 
@@ -80,6 +69,10 @@ async fn check(service: &Service, call: &Call, client: &Client, presented: &Pres
         (Authentication::Public, Presented::Named(_)) => Ok(()),
         // It is known by the token that it exchanges: what it says here is checked against that.
         (Authentication::Federated(_), Presented::Named(_)) => Ok(()),
+        (_, Presented::Basic { .. } | Presented::Post { .. }) => {
+            secret::pretend(service).await?;
+            Err(ClientError::OtherMethod.into())
+        }
         _ => Err(ClientError::OtherMethod.into()),
     }
 }

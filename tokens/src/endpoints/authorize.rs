@@ -170,7 +170,11 @@ fn is_on_loopback(client: &Client, uri: &str) -> bool {
         }
         Some(url)
     };
-    let Some(asked) = portless(uri) else { return false };
+    // Written as browsers write it: what they would read in another way than it looks is refused.
+    let normal = Url::parse(uri).is_ok_and(|url| url.as_str() == uri);
+    let Some(asked) = portless(uri).filter(|_| normal) else {
+        return false;
+    };
     client.authentication == Authentication::Public
         && client
             .redirect_uris

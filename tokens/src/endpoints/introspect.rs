@@ -22,7 +22,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     service.recorder.decided(call.endpoint, draft, told.as_ref().err());
     match told {
         Ok(told) => answer::json(StatusCode::OK, &told),
-        Err(refusal) => answer::refused(&refusal, None),
+        Err(refusal) => answer::refused(&refusal, Some(call)),
     }
 }
 
@@ -65,6 +65,10 @@ async fn who(service: &Service, call: &Call) -> Result<Party, Refusal> {
             Err(ClientError::OtherMethod.into())
         };
     };
+    let more = ["client_secret", "client_assertion", "client_assertion_type"];
+    if call.headers.get_all(AUTHORIZATION).iter().count() > 1 || more.iter().any(|name| call.form.has(name)) {
+        return Err(ClientError::Several.into());
+    }
     let account = service
         .workloads
         .of(token.trim(), call.issuer_id())

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use countersign_policy::tokens::{Format, Grant};
 
 use super::issue::{Answer, Subject, issue};
-use crate::clients;
+use crate::clients::{self, Presented};
 use crate::directory::{Party, Permit};
 use crate::evidence::{Evidence, examine};
-use crate::mint::AccessClaims;
+use crate::mint::{AccessClaims, Confirmation};
 use crate::proof;
 use crate::protocol::Refusal;
 use crate::protocol::refusal::{ClientError, GrantError};
@@ -42,10 +42,11 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
             "tokens for this API are no JWTs: leave requested_token_type out",
         ));
     }
+    let confirmation = proof::confirm(service, call).await?;
     if let Some(limit) = limit {
         within(&permit, &limit)?;
+        may_pass_on(call, &party, &limit, confirmation.as_ref())?;
     }
-    let confirmation = proof::confirm(service, call).await?;
     let issued = issue(service, call, &party, &permit, &subject, confirmation, draft).await?;
     let mut answer = issued.answer(call.now);
     answer.issued_token_type = Some(if permit.format == Format::Jwt {
@@ -86,7 +87,8 @@ async fn parties(service: &Service, call: &Call) -> Result<(Party, Subject, Opti
             };
             Ok((party, subject, None))
         }
-        // Only users' tokens are used on behalf of: one workload cannot become another.
+        // Only tokens of this issuer are used on behalf of, and name who acts: one workload cannot become another by what
+        // proves that one.
         (Evidence::Party { .. }, Some(_)) => Err(GrantError::Token("subject_token").into()),
         (Evidence::Own(_), Some(Evidence::Own(_))) => Err(GrantError::Token("actor_token").into()),
     }
@@ -106,7 +108,7 @@ async fn token(
     };
     if !matches!(call.form.needed(kind)?, JWT | ACCESS_TOKEN) {
         return Err(Refusal::NotOffered(
-            "tokens to be exchanged are of the types urn:ietf:params:oauth:token-type:jwt and …:access_token",
+            "tokens to be exchanged are of the types urn:ietf:params:oauth:token-type:jwt and urn:ietf:params:oauth:token-type:access_token",
         ));
     }
     examine(service, call, name, text).await.map(Some)
@@ -114,12 +116,12 @@ async fn token(
 
 /// Whoever the request names besides must be the one that the token shows.
 async fn claimed(service: &Service, call: &Call, party: &Party) -> Result<(), Refusal> {
-    if call.form.one("client_id")?.is_some_and(|id| id == party.id()) && !call.form.has("client_secret") {
-        return Ok(());
-    }
-    match clients::authenticate_if_named(service, call).await? {
-        Some(other) if other.id() != party.id() => Err(GrantError::OtherClient.into()),
-        _ => Ok(()),
+    match Presented::of(call)? {
+        Presented::Nothing => Ok(()),
+        Presented::Named(id) if id == party.id() => Ok(()),
+        // What proves a client is never passed over, even where no proof is needed (RFC 6749 section 5.2).
+        _ if clients::authenticate(service, call).await?.id() == party.id() => Ok(()),
+        _ => Err(GrantError::OtherClient.into()),
     }
 }
 
@@ -149,6 +151,23 @@ pub fn family(sid: &str) -> Option<FamilyId> {
 
 fn length(act: &Value) -> usize {
     std::iter::successors(Some(act), |act| act.get("act")).count()
+}
+
+/// A token that is bound to a key is of no use to a thief here either (RFC 9449 section 1): whoever exchanges it holds the key, or
+/// is the API that it was sent to.
+fn may_pass_on(
+    call: &Call,
+    party: &Party,
+    token: &AccessClaims,
+    confirmation: Option<&Confirmation>,
+) -> Result<(), Refusal> {
+    let audience = call.issuer.managed.audiences.get(&token.aud);
+    let is_the_api = audience.is_some_and(|audience| audience.introspected_by.contains(&party.id()));
+    if token.cnf.is_none() || token.cnf.as_ref() == confirmation || is_the_api {
+        Ok(())
+    } else {
+        Err(GrantError::Bound.into())
+    }
 }
 
 /// Within one API an exchange only ever takes scopes away.

@@ -96,6 +96,10 @@ pub async fn issue(
         cnf: confirmation,
         act: subject.act.clone(),
     };
+    // What it comes from counts for a minute longer, for clocks that are apart; a token that is past is of no use.
+    if claims.exp <= call.now {
+        return Err(GrantError::Past.into());
+    }
     draft.token = Some(claims.jti.clone());
     // Whoever is revoked gets nothing that would be refused anyway.
     if service.store.is_revoked(claims.iss.clone(), claims.facts(), call.now).await? {

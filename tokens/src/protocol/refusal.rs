@@ -140,6 +140,12 @@ pub enum GrantError {
     /// The assertion is not good.
     #[error("the assertion: {0}")]
     Assertion(#[from] AssertionError),
+    /// The assertion is of nobody who may make statements here.
+    #[error("the assertion is of none of the clients with privateKeyJwt")]
+    OtherPartner,
+    /// The keys of whoever made the assertion are not there.
+    #[error("the keys of who made the assertion cannot be had: see the status of the TokenClient")]
+    NoKeys,
     /// The assertion was used before.
     #[error("the assertion was used before")]
     ReplayedAssertion,
@@ -149,6 +155,12 @@ pub enum GrantError {
     /// A subject or actor token that nobody here trusts.
     #[error("the {0} is not of an issuer that is trusted for it, or is not valid")]
     Token(&'static str),
+    /// It ends too soon for a token to come of it.
+    #[error("it is past its end, so that no token comes of it")]
+    Past,
+    /// The token is bound to a key, and whoever exchanges it is neither its holder nor the API that it is for.
+    #[error("the token is bound to a key: prove that key, or name the API in introspectedBy of its audience")]
+    Bound,
     /// The workload has no ServiceIdentity, or one without tokens of this issuer.
     #[error("the workload has no ServiceIdentity that names this issuer in `spec.tokens`")]
     NoIdentity,
@@ -185,6 +197,8 @@ impl Refusal {
             Self::UnsupportedResponse => "unsupported_response_type",
             Self::GrantNotAllowed => "unauthorized_client",
             Self::Client(_) => "invalid_client",
+            // RFC 8693 section 2.2.2 has this for what is exchanged.
+            Self::Grant(GrantError::Token(_) | GrantError::Bound | GrantError::NoIdentity) => "invalid_request",
             Self::Grant(_) => "invalid_grant",
             Self::Scope(_) => "invalid_scope",
             Self::Target(_) => "invalid_target",
@@ -287,9 +301,13 @@ impl GrantError {
             Self::ReusedRefresh => "ReusedRefresh",
             Self::Revoked => "Revoked",
             Self::Assertion(_) => "GrantAssertion",
+            Self::OtherPartner => "OtherPartner",
+            Self::NoKeys => "PartnerKeys",
             Self::ReplayedAssertion => "ReplayedGrantAssertion",
             Self::OtherSubject => "OtherSubject",
             Self::Token(_) => "ForeignToken",
+            Self::Past => "Past",
+            Self::Bound => "BoundToken",
             Self::NoIdentity => "NoIdentity",
         }
     }
