@@ -1,7 +1,16 @@
 //! Each grant as a client sees it: what it gets, and what it is refused.
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
 
+#[path = "../flow/mod.rs"]
+mod flow;
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod assertion;
 mod client_credentials;
+mod code;
+mod exchange;
+mod mutual_tls;
+mod pushed;
+mod refresh;
+mod secret;

@@ -1,0 +1,104 @@
+//! Clients and workloads by their certificates (RFC 8705), and tokens that are bound to them.
+
+use serde_json::{Value, json};
+
+use crate::flow::certificates::{Authority, self_signed};
+use crate::flow::{ORDERS, PAYMENTS, WORKLOADS, exchange};
+use crate::rig::{ISSUER, Rig, Setup, Told, token_client};
+
+const PARTNER: &str = "spiffe://cluster.local/ns/partners/sa/acme";
+const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
+
+fn client(tls: &Value) -> Value {
+    json!({
+        "authentication": {"mutualTls": tls}, "grants": ["ClientCredentials"],
+        "audiences": [{"audience": PAYMENTS, "scopes": ["pay"]}],
+    })
+}
+
+async fn rig(roots: &Authority, thumbprint: &str) -> Rig {
+    let clients = [
+        token_client("spiffe", &client(&json!({"spiffeId": PARTNER}))),
+        token_client("dns", &client(&json!({"dnsName": "acme.example"}))),
+        token_client("self-signed", &client(&json!({"thumbprints": [thumbprint]}))),
+    ];
+    Rig::start(Setup {
+        manifests: format!("{ISSUER}{}{WORKLOADS}", clients.concat()),
+        roots: Some(roots.bundle()),
+        ..Setup::default()
+    })
+    .await
+}
+
+async fn ask(rig: &Rig, pem: Option<&str>, form: &[(&str, &str)]) -> Told {
+    let http = pem.map_or_else(|| rig.http.clone(), |pem| rig.with_certificate(pem));
+    let mut all = vec![("grant_type", "client_credentials")];
+    all.extend_from_slice(form);
+    rig.send(&http, "/token", &all, &[]).await
+}
+
+#[tokio::test]
+async fn each_certificate_is_one_clients() {
+    let roots = Authority::new();
+    let (own, thumbprint) = self_signed(2090);
+    let rig = rig(&roots, &thumbprint).await;
+    let spiffe = roots.leaf(PARTNER, None);
+    let dns = roots.leaf("spiffe://cluster.local/ns/partners/sa/other", Some("acme.example"));
+    let foreign = Authority::new().leaf(PARTNER, Some("acme.example"));
+    for (client, pem, good) in [
+        ("shop/spiffe", &spiffe, true),
+        ("shop/dns", &dns, true),
+        ("shop/self-signed", &own, true),
+        ("shop/spiffe", &dns, false),
+        ("shop/spiffe", &own, false),
+        ("shop/spiffe", &foreign, false),
+        ("shop/dns", &spiffe, false),
+        ("shop/dns", &foreign, false),
+        ("shop/self-signed", &spiffe, false),
+        ("shop/self-signed", &self_signed(2090).0, false),
+    ] {
+        let told = ask(&rig, Some(pem), &[("client_id", client)]).await;
+        if good {
+            assert!(told.claims()["cnf"]["x5t#S256"].as_str().unwrap().len() == 43, "it is bound to it");
+            assert_eq!(told.body["token_type"], "Bearer", "RFC 8705 section 3");
+        } else {
+            told.refused("invalid_client");
+        }
+        ask(&rig, None, &[("client_id", client)]).await.refused("invalid_client");
+    }
+}
+
+#[tokio::test]
+async fn a_registered_certificate_ends() {
+    let (old, thumbprint) = self_signed(2021);
+    let rig = rig(&Authority::new(), &thumbprint).await;
+    let told = ask(&rig, Some(&old), &[("client_id", "shop/self-signed")]).await;
+    told.refused("invalid_client");
+}
+
+#[tokio::test]
+async fn a_workload_is_known_by_its_certificate_alone() {
+    let roots = Authority::new();
+    let rig = rig(&roots, &self_signed(2090).1).await;
+    let web = roots.leaf(WEB, None);
+    let told = ask(&rig, Some(&web), &[("resource", ORDERS)]).await;
+    assert_eq!(told.claims()["sub"], WEB);
+    ask(&rig, Some(&web), &[("resource", PAYMENTS), ("client_id", WEB)]).await.token();
+    let other = "spiffe://cluster.local/ns/shop/sa/cart";
+    ask(&rig, Some(&web), &[("resource", ORDERS), ("client_id", other)]).await.refused("invalid_client");
+    let stranger = roots.leaf("spiffe://cluster.local/ns/shop/sa/stranger", None);
+    ask(&rig, Some(&stranger), &[("resource", ORDERS)]).await.refused("invalid_client");
+    let foreign = Authority::new().leaf(WEB, None);
+    ask(&rig, Some(&foreign), &[("resource", ORDERS)]).await.refused("invalid_client");
+}
+
+#[tokio::test]
+async fn one_workload_does_not_exchange_what_is_anothers() {
+    let roots = Authority::new();
+    let rig = rig(&roots, &self_signed(2090).1).await;
+    rig.knows("the cart's", "shop", "cart");
+    let mut form = exchange("the cart's");
+    form.extend([("client_id", WEB), ("audience", ORDERS)]);
+    let http = rig.with_certificate(&roots.leaf(WEB, None));
+    rig.send(&http, "/token", &form, &[]).await.refused("invalid_grant");
+}
