@@ -96,7 +96,7 @@ check-chart:
 	@$(STEP) "chart" scripts/check-chart
 
 check-unit:
-	@$(STEP) "programs that certificates are shown to" scripts/peers
+	@$(STEP) "programs of others, for the tests" scripts/peers
 	@$(STEP) "unit and golden tests" cargo test --locked --workspace
 
 test-tools:

@@ -144,6 +144,37 @@ func TestArgoCDHealth(t *testing.T) {
 			"Degraded", "the bundle could not be fetched",
 		},
 		{
+			"client that the token service has not seen",
+			`{"kind": "TokenClient", "metadata": {"generation": 2}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Ready", "status": "True", "message": "it can get tokens"}]}}`,
+			"Progressing", "the token service has not yet seen the latest change",
+		},
+		{
+			"client with a shared secret",
+			`{"kind": "TokenClient", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Ready", "status": "True", "message": "it can get tokens"},
+				{"type": "SharedSecret", "status": "True", "message": "better use keys"}]}}`,
+			"Healthy", "it can get tokens",
+		},
+		{
+			"managed issuer, changed since",
+			`{"kind": "TokenIssuer", "metadata": {"generation": 2}, "spec": {"managed": {}}, "status": {"observedGeneration": 1,
+				"conditions": [{"type": "Ready", "status": "True", "message": "tokens can be had"}]}}`,
+			"Progressing", "the token service has not yet seen the latest change",
+		},
+		{
+			"external issuer, changed since",
+			`{"kind": "TokenIssuer", "metadata": {"generation": 2}, "spec": {"external": {}}, "status": {"observedGeneration": 1,
+				"conditions": [{"type": "Ready", "status": "True", "message": "tokens can be verified"}]}}`,
+			"Progressing", "the operator has not yet seen the latest change",
+		},
+		{
+			"revocation that is recorded",
+			`{"kind": "TokenRevocation", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "recorded": 7,
+				"conditions": [{"type": "Ready", "status": "True", "message": "it is in the revocation list"}]}}`,
+			"Healthy", "it is in the revocation list",
+		},
+		{
 			"identity whose service account another one holds",
 			`{"kind": "ServiceIdentity", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
 				{"type": "Issued", "status": "True", "message": "2 certificates"},

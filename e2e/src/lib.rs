@@ -22,7 +22,7 @@ mod wait;
 mod workload;
 
 pub use api_user::ApiUser;
-pub use http::{Answer, Request};
+pub use http::{Answer, Request, form};
 pub use issuer::{Algorithm, Issuer};
 pub use mesh_client::MeshClient;
 pub use namespace::Namespace;

@@ -28,11 +28,13 @@ pub(crate) fn expiry(claims: &Map<String, Value>, now: i64) -> Result<i64, TimeE
     Ok(expiry)
 }
 
-/// That a time (`iat`, `nbf`) is not yet to come, if it is there.
+/// That a time (`iat`, `nbf`) is one since 1970 and not yet to come, if it is there.
 pub(crate) fn not_in_the_future(claims: &Map<String, Value>, name: &str, now: i64) -> Result<(), TimeError> {
     match claims.get(name) {
         None => Ok(()),
-        Some(value) if seconds(value).is_some_and(|time| time <= now.saturating_add(CLOCK_SKEW)) => Ok(()),
+        Some(value) if seconds(value).is_some_and(|time| (0..=now.saturating_add(CLOCK_SKEW)).contains(&time)) => {
+            Ok(())
+        }
         Some(_) => Err(TimeError::NotYetValid),
     }
 }

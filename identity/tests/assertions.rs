@@ -184,6 +184,7 @@ fn rfc_7523_3_claims() {
             E::TooLong { longest: 300 },
         ),
         ("nbf", client.with("nbf", json!(NOW + 61)), E::NotYetValid),
+        ("nbf is negative", client.with("nbf", json!(-5)), E::NotYetValid),
         ("nbf is a text", client.with("nbf", json!("now")), E::NotYetValid),
         ("iat", client.with("iat", json!(NOW + 61)), E::NotYetValid),
         ("iat is null", client.with("iat", Value::Null), E::NotYetValid),

@@ -132,7 +132,7 @@ pub struct GrantedAudience {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 256),
-        inner(length(min = 1, max = 256), regex(pattern = r#"^[!#-)+-\[\]-~]+$"#))
+        inner(length(min = 1, max = 256), regex(pattern = r"^[!#-)+-\[\]-~]+$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub scopes: Vec<String>,

@@ -46,7 +46,7 @@ pub struct ManagedAudience {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 256),
-        inner(length(min = 1, max = 256), regex(pattern = r#"^[!#-)+-\[\]-~]+$"#))
+        inner(length(min = 1, max = 256), regex(pattern = r"^[!#-)+-\[\]-~]+$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub scopes: Vec<String>,
@@ -99,7 +99,7 @@ pub struct Signing {
     #[serde(default)]
     pub algorithm: SigningAlgorithm,
     /// How long a key signs before the next takes over, such as `720h`: from `1h` to `8760h`. A new value of the annotation
-    /// countersign.dev/rotate-signing-key asks for a new key now, and puts the old ones out of use.
+    /// countersign.dev/rotate-keys asks for a new key now, and puts the old ones out of use.
     #[serde(default = "default_rotate_every")]
     #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub rotate_every: String,
@@ -211,7 +211,7 @@ pub struct Upstream {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
-        inner(length(min = 1, max = 256), regex(pattern = r#"^[!#-)+-\[\]-~]+$"#))
+        inner(length(min = 1, max = 256), regex(pattern = r"^[!#-)+-\[\]-~]+$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub scopes: Vec<String>,

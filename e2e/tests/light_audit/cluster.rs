@@ -159,6 +159,7 @@ fn resource(kind: &str) -> ApiResource {
         "CredentialWaiver" => ("countersign.dev", "v1alpha1", "credentialwaivers"),
         "ApiAuthPolicy" => ("countersign.dev", "v1alpha1", "apiauthpolicies"),
         "ServiceIdentity" => ("countersign.dev", "v1alpha1", "serviceidentities"),
+        "TokenClient" => ("countersign.dev", "v1alpha1", "tokenclients"),
         "TokenIssuer" => ("countersign.dev", "v1alpha1", "tokenissuers"),
         other => panic!("the tests do not know the kind {other}"),
     };

@@ -20,7 +20,7 @@ async fn configure(cluster: &Cluster) {
                 "name": "own.countersign.dev", "clientConfig": {"url": Webhook::own_url()},
                 "rules": [{
                     "apiGroups": ["countersign.dev"], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE", "DELETE"],
-                    "resources": ["apiauthpolicies", "credentialwaivers", "serviceidentities", "tokenissuers"],
+                    "resources": ["apiauthpolicies", "credentialwaivers", "serviceidentities", "tokenclients", "tokenissuers", "tokenrevocations"],
                 }],
                 "admissionReviewVersions": ["v1"], "sideEffects": "NoneOnDryRun", "timeoutSeconds": 3, "failurePolicy": "Fail",
             }],
@@ -57,6 +57,31 @@ async fn refused(cluster: &Cluster, object: &Value, named: &[&str]) {
     for part in named {
         assert!(error.contains(part), "`{error}` does not say `{part}`");
     }
+}
+
+/// A client asks for what its issuer gives, and for nothing else.
+async fn clients(cluster: &Cluster, namespace: &Namespace) {
+    let ns = namespace.name();
+    let issuer = format!("tokens-{ns}");
+    let managed = json!({"managed": {
+        "issuer": format!("https://{ns}.example"), "audiences": [{"audience": "a", "scopes": ["read"]}],
+    }});
+    cluster.apply(&own("TokenIssuer", "", &issuer, managed)).await;
+    let client = |scope: &str| {
+        let spec = json!({
+            "issuer": issuer, "authentication": {"privateKeyJwt": {"jwksUri": "https://partner.example/keys"}},
+            "grants": ["ClientCredentials"], "audiences": [{"audience": "a", "scopes": [scope]}],
+        });
+        own("TokenClient", ns, "partner", spec)
+    };
+    let named = ["TokenClient `", "spec.audiences[a].scopes", "it has read"];
+    refused(cluster, &client("write"), &named).await;
+    cluster.apply(&client("read")).await;
+    let warning = warned(namespace, &["delete", "tokenissuer", &issuer]).await;
+    assert!(
+        warning.contains(&format!("TokenClient `{ns}/partner` will get no tokens any more")),
+        "{warning}"
+    );
 }
 
 /// A file with a ServiceIdentity of the service account that `caller` holds.
@@ -147,6 +172,8 @@ async fn own_kinds_are_judged_with_what_they_name() {
     .await;
     let second = warned(&namespace, &["create", "-f", &second_caller(&namespace)]).await;
     assert!(second.contains(&format!("`{ns}/caller` holds")), "{second}");
+
+    clients(&cluster, &namespace).await;
 
     cluster.apply(&policy(&|_| ())).await;
     let warning = warned(&namespace, &["delete", "apiauthpolicy", "p"]).await;

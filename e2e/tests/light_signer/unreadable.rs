@@ -1,11 +1,29 @@
 //! An authority that cannot be read, or is gone, is not written over.
 
+use std::time::Duration;
+
+use e2e::wait_for;
 use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
 use crate::cluster::{Cluster, SECRET};
 use crate::process::Signer;
+
+/// Damages what is kept; gives it as it was and as it is. The signer may write at that moment too, and then it is done again.
+async fn damage(cluster: &Cluster) -> (Secret, Secret) {
+    wait_for("what is kept to be damaged", Duration::from_secs(20), || async {
+        let good = cluster.secrets().get(SECRET).await?;
+        let mut bad = good.clone();
+        let entry = ByteString(b"half of a ke".to_vec());
+        bad.data.as_mut().unwrap().insert("intermediate.key".to_owned(), entry);
+        let bad = cluster.secrets().replace(SECRET, &PostParams::default(), &bad).await?;
+        Ok((good, bad))
+    })
+    .await
+    .unwrap()
+}
 
 #[tokio::test]
 #[ignore = "needs testbed run --light"]
@@ -13,15 +31,7 @@ async fn what_cannot_be_read_is_left_as_it_is_and_told() {
     let cluster = Cluster::turn().await;
     let signer = Signer::start(&cluster).await;
     cluster.until_told("True", "Signing", "").await;
-    let good = cluster.secrets().get(SECRET).await.unwrap();
-    let mut bad = good.clone();
-    let entry = ByteString(b"half of a ke".to_vec());
-    bad.data.as_mut().unwrap().insert("intermediate.key".to_owned(), entry);
-    let bad = cluster
-        .secrets()
-        .replace(SECRET, &PostParams::default(), &bad)
-        .await
-        .unwrap();
+    let (good, bad) = damage(&cluster).await;
     let status = cluster
         .until_told("False", "Unreadable", "intermediate.key is damaged")
         .await;

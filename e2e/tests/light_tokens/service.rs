@@ -81,9 +81,8 @@ impl Tokens {
 
     /// Sends a form.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
-        let body: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let request = self.http.post(format!("{ISSUER}{path}")).header("content-type", "application/x-www-form-urlencoded");
-        let text = request.body(body.join("&")).send().await.unwrap().text().await.unwrap();
+        let text = request.body(e2e::form(form)).send().await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap()
     }
 
@@ -150,10 +149,6 @@ impl Drop for Tokens {
             eprintln!("--- the token service's log\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
         }
     }
-}
-
-fn encode(value: &str) -> String {
-    value.bytes().map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// An issuer with one API.

@@ -27,7 +27,7 @@ pub(super) fn read(wire: Wire, issuer: &str, field: &mut Field<'_>) -> Option<Au
         (None, Some(tls), None, None, []) => certificate(tls, &mut field.below(".mutualTls")),
         (None, None, Some(secrets), None, []) => shared(secrets, &mut field.below(".clientSecret")),
         (None, None, None, Some(PublicClient {}), []) => Some(Authentication::Public),
-        (None, None, None, None, [_, ..]) => foreign(federated, issuer, field),
+        (None, None, None, None, [_, ..]) => Some(foreign(federated, issuer, field)),
         _ => {
             field.problem(
                 "",
@@ -164,7 +164,7 @@ fn shared(wire: ClientSecret, field: &mut Field<'_>) -> Option<Authentication> {
     Some(Authentication::Secret(hashes))
 }
 
-fn foreign(wire: Vec<FederatedToken>, own: &str, field: &mut Field<'_>) -> Option<Authentication> {
+fn foreign(wire: Vec<FederatedToken>, own: &str, field: &mut Field<'_>) -> Authentication {
     let mut read = Vec::new();
     for (at, token) in wire.into_iter().enumerate() {
         let mut field = field.below(&format!(".federated[{at}]"));
@@ -204,5 +204,5 @@ fn foreign(wire: Vec<FederatedToken>, own: &str, field: &mut Field<'_>) -> Optio
             claims,
         });
     }
-    Some(Authentication::Federated(read))
+    Authentication::Federated(read)
 }

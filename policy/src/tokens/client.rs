@@ -90,7 +90,7 @@ fn check_grants(grants: &BTreeSet<Grant>, authentication: &Authentication, field
                 );
             }
         }
-        Authentication::PrivateKeyJwt { .. } => return,
+        Authentication::PrivateKeyJwt { .. } => {}
         Authentication::TlsSpiffe(_)
         | Authentication::TlsDns(_)
         | Authentication::SelfSignedTls(_)

@@ -12,7 +12,11 @@ pub fn peer(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/peers");
-        let built = Command::new(&script).stderr(Stdio::inherit()).output().unwrap();
+        let built = Command::new(&script)
+            .arg("certificates")
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
         assert!(built.status.success(), "{}: {}", script.display(), built.status);
         PathBuf::from(String::from_utf8(built.stdout).unwrap().trim())
     });

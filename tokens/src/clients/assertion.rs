@@ -13,10 +13,9 @@ use crate::protocol::refusal::ClientError;
 use crate::service::{Call, Service, digest};
 use crate::store::Once;
 
-/// How far in the future an assertion may end, in seconds: as long it has to be remembered.
-const LONGEST: i64 = 600;
-/// How far in the future a partner's statement may end, in seconds.
-const LONGEST_STATEMENT: i64 = 3600;
+/// How far in the future an assertion may end, in seconds: as long it has to be remembered. Authlib's end after an hour, unless
+/// it is told otherwise.
+const LONGEST: i64 = 3600;
 /// The algorithms that clients may sign with (FAPI 2.0 section 5.4.1, and ECDSA on P-384). A key whose JWK names its `alg` takes
 /// that one only.
 pub const ALGORITHMS: [Algorithm; 5] = [
@@ -75,11 +74,7 @@ pub async fn verify(
         audiences: &[call.issuer_id(), &token_url, &own_url],
         audience_array: true,
         algorithms: &ALGORITHMS,
-        longest: if purpose == Purpose::Grant {
-            LONGEST_STATEMENT
-        } else {
-            LONGEST
-        },
+        longest: LONGEST,
     };
     let verified = by_keys(service, call, client, text, &expected).await?;
     // One use, whatever for: an assertion that authenticated its client must not serve as a statement afterwards.

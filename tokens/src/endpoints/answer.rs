@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
-    WWW_AUTHENTICATE,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -87,11 +87,10 @@ pub(super) fn refused(refusal: &Refusal, call: Option<&Call>) -> Response {
     let body = json!({"error": refusal.code(), "error_description": refusal.description()});
     let mut response = json(refusal.status(), &body);
     let headers = response.headers_mut();
-    if refusal.status() == StatusCode::UNAUTHORIZED {
-        headers.insert(
-            WWW_AUTHENTICATE,
-            HeaderValue::from_static("Basic realm=\"countersign\""),
-        );
+    if refusal.status() == StatusCode::UNAUTHORIZED
+        && let Some(challenge) = call.and_then(challenge)
+    {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if let Refusal::TooMany(seconds) = refusal {
         headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
@@ -100,6 +99,18 @@ pub(super) fn refused(refusal: &Refusal, call: Option<&Call>) -> Response {
         with_nonce(&mut response, call);
     }
     response
+}
+
+/// The challenge that goes with what the client tried (RFC 6749 section 5.2). Whoever tried none of HTTP's schemes gets none:
+/// libraries take the challenge for the answer, and would not tell the error in the body to their users.
+fn challenge(call: &Call) -> Option<&'static str> {
+    let tried = call.headers.get(AUTHORIZATION)?;
+    let scheme = tried.to_str().ok()?.split(' ').next()?;
+    Some(if scheme.eq_ignore_ascii_case("bearer") {
+        "Bearer realm=\"countersign\""
+    } else {
+        "Basic realm=\"countersign\""
+    })
 }
 
 /// Adds the nonce for the next proof (RFC 9449 section 8.2), for clients that use proofs.

@@ -22,7 +22,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     service.recorder.decided(call.endpoint, draft, told.as_ref().err());
     match told {
         Ok(told) => answer::json(StatusCode::OK, &told),
-        Err(refusal) => answer::refused(&refusal, None),
+        Err(refusal) => answer::refused(&refusal, Some(call)),
     }
 }
 

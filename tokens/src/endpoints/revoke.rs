@@ -20,7 +20,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     match revoked {
         // A token that is unknown is as good as one that was revoked (section 2.2).
         Ok(()) => answer::json(StatusCode::OK, &json!({})),
-        Err(refusal) => answer::refused(&refusal, None),
+        Err(refusal) => answer::refused(&refusal, Some(call)),
     }
 }
 

@@ -161,7 +161,7 @@ fn unprivileged(program: &Path) -> Command {
 fn programs() -> PathBuf {
     installed().unwrap_or_else(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/peers");
-        let brought = Command::new(script).stderr(Stdio::inherit()).output();
+        let brought = Command::new(script).arg("store").stderr(Stdio::inherit()).output();
         succeeded("scripts/peers", brought.unwrap());
         installed().expect("PostgreSQL is installed, but not where Debian's package has it, nor on the path")
     })

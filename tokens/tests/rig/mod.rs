@@ -74,6 +74,8 @@ pub struct Setup {
     pub port: u16,
     /// Secrets at upstreams, by the names of their Secrets.
     pub secrets: Vec<(String, String)>,
+    /// Whether time goes on by itself too, for programs that have clocks of their own.
+    pub live: bool,
 }
 
 impl Default for Setup {
@@ -87,7 +89,22 @@ impl Default for Setup {
             private_networks: true,
             port: 0,
             secrets: Vec::new(),
+            live: false,
         }
+    }
+}
+
+/// The time, which the test holds.
+struct Clock {
+    start: i64,
+    passed: AtomicI64,
+    live: bool,
+}
+
+impl Clock {
+    fn now(&self) -> i64 {
+        let from = if self.live { now() } else { self.start };
+        from + self.passed.load(Ordering::SeqCst)
     }
 }
 
@@ -105,7 +122,7 @@ pub struct Rig {
     pub ca: PathBuf,
     /// The same as a text.
     pub ca_pem: String,
-    clock: Arc<AtomicI64>,
+    clock: Arc<Clock>,
     sources: Mutex<Sources>,
     stop: CancellationToken,
     _folder: TempDir,
@@ -197,7 +214,11 @@ impl Rig {
             .await
             .unwrap();
         let issuer = format!("https://localhost:{}", server.address().unwrap().port());
-        let clock = Arc::new(AtomicI64::new(now()));
+        let clock = Arc::new(Clock {
+            start: now(),
+            passed: AtomicI64::new(0),
+            live: setup.live,
+        });
         let accounts = Arc::new(Accounts::default());
         let store = match setup.store.clone() {
             Some(store) => store,
@@ -244,12 +265,12 @@ impl Rig {
 
     /// What time it is.
     pub fn now(&self) -> i64 {
-        self.clock.load(Ordering::SeqCst)
+        self.clock.now()
     }
 
     /// Lets time pass.
     pub fn pass(&self, seconds: i64) {
-        self.clock.fetch_add(seconds, Ordering::SeqCst);
+        self.clock.passed.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// A client that shows a certificate.
@@ -396,11 +417,7 @@ impl Told {
 
     /// The claims of the access token, unverified.
     pub fn claims(&self) -> Value {
-        let payload = self.token().split('.').nth(1).unwrap();
-        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .decode(payload)
-            .unwrap();
-        serde_json::from_slice(&payload).unwrap()
+        claims_of(self.token())
     }
 
     /// Panics unless it was refused so.
@@ -411,7 +428,16 @@ impl Told {
     }
 }
 
-fn service(setup: &Setup, store: Store, accounts: &Arc<Accounts>, clock: &Arc<AtomicI64>) -> Service {
+/// The claims of a signed token, unverified.
+pub fn claims_of(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload)
+        .unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+fn service(setup: &Setup, store: Store, accounts: &Arc<Accounts>, clock: &Arc<Clock>) -> Service {
     let everywhere = || vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
     let guard = Guard::new(if setup.private_networks {
         Networks::new(everywhere())
@@ -437,7 +463,7 @@ fn service(setup: &Setup, store: Store, accounts: &Arc<Accounts>, clock: &Arc<At
         }),
         recorder: Recorder::default(),
         used: Used::default(),
-        clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+        clock: Arc::new(move || clock.now()),
         random: Arc::new(SystemRandom::new()),
     }
 }

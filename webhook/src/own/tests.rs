@@ -66,6 +66,38 @@ fn a_policy_is_seen_with_the_others() {
 }
 
 #[test]
+fn a_client_is_seen_with_its_issuer_and_with_the_time() {
+    let issuer = json!({"managed": {
+        "issuer": "https://tokens.example", "audiences": [{"audience": "a", "sensitivity": "Internal"}],
+    }});
+    let mut gathered = Gathered::default();
+    let parsed = countersign_policy::parse::token_issuer("tokens", &issuer, &Value::Null);
+    gathered.map.token_issuers.insert("tokens".to_owned(), parsed);
+    let others = Others::Read(Box::new(gathered));
+    let hash = format!("$argon2id$v=19$m=19456,t=2,p=1${}${}", "A".repeat(22), "A".repeat(43));
+    let created = |audience: &str, days: i64| {
+        let end = Timestamp::from_second(NOW + days * 86_400).unwrap().to_string();
+        let spec = json!({
+            "issuer": "tokens", "grants": ["ClientCredentials"], "audiences": [{"audience": audience}],
+            "authentication": {"clientSecret": {"hashes": [{"hash": hash, "notAfter": end}]}},
+        });
+        let body = review("TokenClient", |request| request["object"] = json!({ "spec": spec }));
+        judged(&body, &others)
+    };
+    assert_eq!(created("a", 90), Verdict::allowed());
+    let unknown = created("b", 90).denial.unwrap().message;
+    assert!(
+        unknown.contains("TokenClient `shop/p` is not accepted: spec.audiences[b]"),
+        "{unknown}"
+    );
+    let far = created("a", 400).denial.unwrap().message;
+    assert!(
+        far.contains("more than a year away") && !far.contains("argon2id"),
+        "{far}"
+    );
+}
+
+#[test]
 fn what_cannot_be_judged_does_not_get_in() {
     let others = Others::NotRead("services: it did not answer".to_owned());
     let denial = judged(

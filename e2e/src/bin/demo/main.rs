@@ -7,6 +7,7 @@ mod judge;
 mod manifests;
 mod mounted;
 mod shop;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -49,10 +50,11 @@ async fn main() -> Result<ExitCode> {
     }
     wrong += mounted::show(&shop).await?;
     mounted::identities(&shop).await?;
+    wrong += tokens::show(&shop).await?;
     wrong += manifests::show()?;
     println!(
         "\n{} requests and 2 manifests, {wrong} not as expected",
-        cases.len() + 2
+        cases.len() + 2 + tokens::SHOWN
     );
     Ok(if wrong == 0 {
         ExitCode::SUCCESS

@@ -137,6 +137,21 @@ impl Shop {
         }
     }
 
+    /// Asks the payments API through the gateway.
+    pub(crate) async fn from_outside(&self, method: &str, path: &str, token: &str) -> Result<String> {
+        let request = Request::new(method, path).host("api.shop.example").bearer(token);
+        Ok(request.send_plain(self.gateway).await.to_string())
+    }
+
+    /// Asks the payments API from the Pod of user-profile.
+    pub(crate) async fn from_pod(&self, path: &str, token: &str) -> Result<String> {
+        let url = format!("http://payments.payments.svc.cluster.local{path}");
+        let exec = ["--namespace", "user-profile", "exec", "deployment/user-profile", "-c", "echo", "--"];
+        let header = format!("Authorization: Bearer {token}");
+        let ask = ["/echo", "client", "-H", &header, &url];
+        Ok(self.kubectl(&[&exec[..], &ask].concat()).await?.trim().to_owned())
+    }
+
     async fn ask_from(&self, from: &str, case: &Case, headers: &[(String, String)]) -> Result<String> {
         let url = format!("http://{0}.{0}.svc.cluster.local{1}", case.service, case.path);
         let deployment = format!("deployment/{from}");

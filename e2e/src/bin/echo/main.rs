@@ -3,6 +3,7 @@
 
 mod client;
 mod tls;
+mod token;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use spiffe::WorkloadApiClient;
 
 use client::Client;
+use token::Token;
 use tls::{Mounted, MutualTls, Peer};
 
 /// Answers every request with its method, path, headers and body as JSON.
@@ -35,6 +37,8 @@ struct Cli {
 enum Command {
     /// Sends a request to each URL and prints the status code, or `reset`.
     Client(Client),
+    /// Exchanges the token of the Pod's service account for one for an API, and prints it.
+    Token(Token),
     /// Asks the SPIFFE Workload API who this Pod is, and prints it as JSON, or why not.
     Identity {
         /// Where, as `unix:///PATH`.
@@ -48,6 +52,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Client(client)) => client.run().await,
+        Some(Command::Token(token)) => token.run().await,
         Some(Command::Identity { socket }) => identity(&socket).await,
         None => serve(cli.port, &cli.mounted).await,
     };

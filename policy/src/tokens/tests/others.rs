@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::*;
 
-fn reader(tokens: Value) -> Result<Workload, Vec<Problem>> {
+fn reader(tokens: &Value) -> Result<Workload, Vec<Problem>> {
     let domain: TrustDomain = "example.org".parse().unwrap();
     let spec = json!({"serviceAccountName": "web", "spiffePath": "/ns/shop/web", "tokens": tokens});
     workload(ObjectName::new("shop", "web"), &spec, &domain)
@@ -13,7 +13,7 @@ fn reader(tokens: Value) -> Result<Workload, Vec<Problem>> {
 
 #[test]
 fn a_workload_gets_what_its_identity_says() {
-    let web = reader(json!([
+    let web = reader(&json!([
         {"tokenIssuer": "shop", "audiences": [{"audience": "stock", "scopes": ["stock:read"]}, {"audience": "open"}]},
         {"tokenIssuer": "other", "audiences": [{"audience": "a"}]},
     ]));
@@ -27,7 +27,7 @@ fn a_workload_gets_what_its_identity_says() {
         [],
         "the other issuer's are not this one's matter"
     );
-    assert_eq!(reader(json!([])).unwrap().tokens, [].into());
+    assert_eq!(reader(&json!([])).unwrap().tokens, [].into());
 }
 
 #[rstest]
@@ -41,13 +41,13 @@ fn a_workload_gets_what_its_identity_says() {
 )]
 #[case::name(json!([{"tokenIssuer": "A", "audiences": [{"audience": "a"}]}]), "spec.tokens[0].tokenIssuer", "`A`")]
 fn each_mistake_of_a_workload_is_named(#[case] tokens: Value, #[case] field: &str, #[case] says: &str) {
-    one(&reader(tokens).unwrap_err(), field, says);
+    one(&reader(&tokens).unwrap_err(), field, says);
 }
 
 #[test]
 fn a_workload_cannot_ask_for_what_the_issuer_has_not() {
     let web = reader(
-        json!([{"tokenIssuer": "shop", "audiences": [{"audience": "stock", "scopes": ["pay"]}, {"audience": "x"}]}]),
+        &json!([{"tokenIssuer": "shop", "audiences": [{"audience": "stock", "scopes": ["pay"]}, {"audience": "x"}]}]),
     );
     let found = check_workload(&web.unwrap(), &issuer(|_| ()).unwrap());
     let fields: Vec<&str> = found.iter().map(|problem| problem.field.as_str()).collect();
@@ -62,7 +62,7 @@ fn a_workload_cannot_ask_for_what_the_issuer_has_not() {
 
 #[test]
 fn a_workload_of_another_namespace_gets_nothing() {
-    let web = reader(json!([{"tokenIssuer": "shop", "audiences": [{"audience": "open"}]}])).unwrap();
+    let web = reader(&json!([{"tokenIssuer": "shop", "audiences": [{"audience": "open"}]}])).unwrap();
     let issuer = issuer(|spec| spec["managed"]["audiences"][0]["namespaces"] = json!(["partners"])).unwrap();
     one(
         &check_workload(&web, &issuer),
@@ -71,7 +71,7 @@ fn a_workload_of_another_namespace_gets_nothing() {
     );
 }
 
-fn revoked(what: Value) -> Result<Revocation, Vec<Problem>> {
+fn revoked(what: &Value) -> Result<Revocation, Vec<Problem>> {
     let mut spec = json!({"issuer": "shop", "until": "1970-01-01T01:00:00Z", "reason": "a laptop was lost"});
     for (name, value) in what.as_object().unwrap() {
         spec[name] = value.clone();
@@ -90,7 +90,7 @@ fn revoked(what: Value) -> Result<Revocation, Vec<Problem>> {
 #[case(json!({"client": "partners/acme"}), Revoked::Client { client: "partners/acme".to_owned(), issued_before: None })]
 #[case(json!({"issuedBefore": "1970-01-01T00:00:09Z"}), Revoked::IssuedBefore(9))]
 fn a_revocation_names_one_thing(#[case] what: Value, #[case] expected: Revoked) {
-    let read = revoked(what).unwrap();
+    let read = revoked(&what).unwrap();
     assert_eq!(read.revoked, expected);
     assert_eq!(
         (read.name.as_str(), read.issuer.as_str(), read.until),
@@ -110,12 +110,12 @@ fn a_revocation_names_one_thing(#[case] what: Value, #[case] expected: Revoked) 
 #[case::no_reason(json!({"jti": "a", "reason": " "}), "spec.reason", "why")]
 #[case::no_time(json!({"jti": "a", "until": "tomorrow"}), "spec.until", "")]
 fn each_mistake_of_a_revocation_is_named(#[case] what: Value, #[case] field: &str, #[case] says: &str) {
-    one(&revoked(what).unwrap_err(), field, says);
+    one(&revoked(&what).unwrap_err(), field, says);
 }
 
 #[test]
 fn a_revocation_that_ends_before_it_begins_revokes_nothing() {
-    let read = revoked(json!({"issuedBefore": "1970-01-01T01:00:00Z"})).unwrap();
+    let read = revoked(&json!({"issuedBefore": "1970-01-01T01:00:00Z"})).unwrap();
     one(&check_revocation(&read, 0), "spec.issuedBefore", "before spec.until");
 }
 
