@@ -78,11 +78,11 @@ async fn a_pod_gets_a_token_for_what_its_identity_names() {
         (token(&tokens, "stranger", ISSUER, Some("stranger-1")).await, "without a ServiceIdentity"),
         (format!("{}x", &good[..good.len() - 1]), "with another signature"),
     ] {
-        assert_eq!(exchange(&tokens, &subject).await["error"], "invalid_grant", "{why}");
+        assert_eq!(exchange(&tokens, &subject).await["error"], "invalid_request", "{why}");
     }
     let delete = ["delete", "pod", "web-1", "--grace-period=0", "--force", "--wait=true"];
     tokens.namespace.kubectl(&delete).await.unwrap();
     // Answers of the API server are shared for a second.
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
-    assert_eq!(exchange(&tokens, &good).await["error"], "invalid_grant", "its Pod is gone");
+    assert_eq!(exchange(&tokens, &good).await["error"], "invalid_request", "its Pod is gone");
 }
