@@ -102,7 +102,11 @@ pub async fn issue(
     }
     draft.token = Some(claims.jti.clone());
     // Whoever is revoked gets nothing that would be refused anyway.
-    if service.store.is_revoked(claims.iss.clone(), claims.facts(), call.now).await? {
+    if service
+        .store
+        .is_revoked(claims.iss.clone(), claims.facts(), call.now)
+        .await?
+    {
         return Err(GrantError::Revoked.into());
     }
     let text = serde_json::to_string(&claims).map_err(|_| Refusal::Unavailable("the issuer's signing key"))?;
