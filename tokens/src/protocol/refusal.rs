@@ -195,7 +195,9 @@ impl Refusal {
             Self::GrantNotAllowed => "unauthorized_client",
             Self::Client(_) => "invalid_client",
             // RFC 8693 section 2.2.2 has this for what is exchanged.
-            Self::Grant(GrantError::Token(_) | GrantError::Bound | GrantError::NoIdentity | GrantError::Past) => "invalid_request",
+            Self::Grant(GrantError::Token(_) | GrantError::Bound | GrantError::NoIdentity | GrantError::Past) => {
+                "invalid_request"
+            }
             Self::Grant(_) => "invalid_grant",
             Self::Scope(_) => "invalid_scope",
             Self::Target(_) => "invalid_target",
