@@ -27,7 +27,9 @@ pub enum Refusal {
     #[error("only the response type `code` is offered: implicit and hybrid flows are not (RFC 9700 section 2.1.2)")]
     UnsupportedResponse,
     /// The client may not use the grant.
-    #[error("the client may not use this grant: its TokenClient does not name it in `spec.grants`, and a workload has client_credentials and token exchange only")]
+    #[error(
+        "the client may not use this grant: its TokenClient does not name it in `spec.grants`, and a workload has client_credentials and token exchange only"
+    )]
     GrantNotAllowed,
     /// Who asks did not prove who it is.
     #[error("client authentication failed: {0}")]
