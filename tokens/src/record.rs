@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use data_encoding::HEXLOWER;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -56,10 +57,7 @@ impl Draft {
 
     /// What a partner signed. Its payload is no secret and its signature is left out, so that the record cannot be used.
     pub fn statement(&mut self, text: &str) {
-        let digest: String = Sha256::digest(text.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
         let signed = text.rsplit_once('.').map_or("", |(signed, _)| signed);
         self.statement = Some(format!("sha256:{digest} {signed}"));
     }

@@ -110,6 +110,9 @@ pub(super) fn back(call: &Call, target: &Target, pairs: &[(&str, &str)]) -> Stri
     url.into()
 }
 
+/// A `request_uri` that cannot be used.
+const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used before, or was not used in time");
+
 /// The client, and its parameters: pushed before, or those of the request itself. Nothing is mixed of both.
 async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), Refusal> {
     let id = call.form.needed("client_id")?;
@@ -127,7 +130,6 @@ async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), 
         let pairs: Form = call.form.kept(&[]).into_iter().collect();
         return Ok((client, pairs));
     };
-    const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used before, or was not used in time");
     let kept = digest(&["pushed", call.issuer_id(), uri]);
     let text = service
         .store

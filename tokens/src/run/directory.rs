@@ -37,15 +37,15 @@ struct Builder {
 
 /// Starts to follow the users' objects.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
-    let changed = watch::Sender::new(());
-    let changes = changed.subscribe();
+    let tell = watch::Sender::new(());
+    let changes = tell.subscribe();
     let builder = Builder {
         service: Arc::clone(&parts.service),
         trust_domain: parts.trust_domain.clone(),
         trust_bundle: parts.flags.trust_bundle.clone(),
-        issuers: follow::<TokenIssuer>(parts, working, "the watch of TokenIssuers", changed.clone()),
-        clients: follow::<TokenClient>(parts, working, "the watch of TokenClients", changed.clone()),
-        identities: follow::<ServiceIdentity>(parts, working, "the watch of ServiceIdentities", changed),
+        issuers: follow::<TokenIssuer>(parts, working, "the watch of TokenIssuers", tell.clone()),
+        clients: follow::<TokenClient>(parts, working, "the watch of TokenClients", tell.clone()),
+        identities: follow::<ServiceIdentity>(parts, working, "the watch of ServiceIdentities", tell),
         built: parts.built.clone(),
         ready: parts.ready.clone(),
     };

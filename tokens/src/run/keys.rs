@@ -57,11 +57,11 @@ struct Keeper {
 
 /// Starts to keep them.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
-    let changed = watch::Sender::new(());
-    let changes = changed.subscribe();
+    let tell = watch::Sender::new(());
+    let changes = tell.subscribe();
     let secrets = Api::<Secret>::namespaced(parts.client.clone(), &parts.flags.namespace);
     let only = watcher::Config::default().fields(&format!("metadata.name={SECRET}"));
-    let (kept, part) = reflected(secrets.clone(), (), only, "the watch of the keys", changed);
+    let (kept, part) = reflected(secrets.clone(), (), only, "the watch of the keys", tell);
     until(parts, working, "the watch of the keys", part);
     let keeper = Keeper {
         service: Arc::clone(&parts.service),
@@ -87,8 +87,8 @@ impl Keeper {
                 warn!(%error, "the keys of the issuers cannot be turned: what is there goes on signing");
             }
             tokio::select! {
-                changed = changes.changed() => if changed.is_err() { return },
-                changed = self.built.changed() => if changed.is_err() { return },
+                told = changes.changed() => if told.is_err() { return },
+                told = self.built.changed() => if told.is_err() { return },
                 () = tokio::time::sleep(PERIOD) => {}
             }
         }

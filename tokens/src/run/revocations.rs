@@ -37,12 +37,12 @@ struct Recorder {
 
 /// Starts to follow them.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
-    let changed = watch::Sender::new(());
-    let mut changes = changed.subscribe();
+    let tell = watch::Sender::new(());
+    let mut changes = tell.subscribe();
     let recorder = Recorder {
         service: Arc::clone(&parts.service),
         client: parts.client.clone(),
-        objects: follow::<TokenRevocation>(parts, working, "the watch of TokenRevocations", changed),
+        objects: follow::<TokenRevocation>(parts, working, "the watch of TokenRevocations", tell),
         leadership: parts.leadership.clone(),
     };
     until(parts, working, "the recorder of revocations", async move {
@@ -55,7 +55,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
                 recorder.record_all(&mut done).await;
             }
             tokio::select! {
-                changed = changes.changed() => if changed.is_err() { return },
+                told = changes.changed() => if told.is_err() { return },
                 () = sleep(PERIOD) => {}
             }
         }

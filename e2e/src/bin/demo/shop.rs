@@ -138,13 +138,13 @@ impl Shop {
     }
 
     /// Asks the payments API through the gateway.
-    pub(crate) async fn from_outside(&self, method: &str, path: &str, token: &str) -> Result<String> {
+    pub(crate) async fn asked_outside(&self, method: &str, path: &str, token: &str) -> Result<String> {
         let request = Request::new(method, path).host("api.shop.example").bearer(token);
         Ok(request.send_plain(self.gateway).await.to_string())
     }
 
     /// Asks the payments API from the Pod of user-profile.
-    pub(crate) async fn from_pod(&self, path: &str, token: &str) -> Result<String> {
+    pub(crate) async fn asked_in_pod(&self, path: &str, token: &str) -> Result<String> {
         let url = format!("http://payments.payments.svc.cluster.local{path}");
         let exec = [
             "--namespace",

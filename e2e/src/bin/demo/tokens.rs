@@ -38,7 +38,7 @@ pub(crate) async fn show(shop: &Shop) -> Result<usize> {
     let other = pod_token(shop, CATALOGUE).await?;
     // Proxies learn of the policies a moment later.
     wait_for("the partner to be admitted", Duration::from_secs(40), || async {
-        let got = shop.from_outside("GET", "/v1/charges", &partner).await?;
+        let got = shop.asked_outside("GET", "/v1/charges", &partner).await?;
         ensure!(got == "200", "it is answered {got}");
         Ok(())
     })
@@ -47,22 +47,22 @@ pub(crate) async fn show(shop: &Shop) -> Result<usize> {
     let results = [
         (
             "user-profile, by a token for its service account",
-            shop.from_pod(statements, &own).await?,
+            shop.asked_in_pod(statements, &own).await?,
             "200",
         ),
         (
             "user-profile, by a token for another API",
-            shop.from_pod(statements, &other).await?,
+            shop.asked_in_pod(statements, &other).await?,
             "403",
         ),
         (
             "acme, by a token for what it signed",
-            shop.from_outside("GET", "/v1/charges", &partner).await?,
+            shop.asked_outside("GET", "/v1/charges", &partner).await?,
             "200",
         ),
         (
             "acme, with that token, for what it may not",
-            shop.from_outside("POST", "/v1/charges", &partner).await?,
+            shop.asked_outside("POST", "/v1/charges", &partner).await?,
             "403",
         ),
         (

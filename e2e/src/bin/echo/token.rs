@@ -17,8 +17,8 @@ pub(crate) struct Token {
     #[arg(long, env = "TOKEN_ISSUER")]
     issuer: String,
     /// The file with the token of the service account.
-    #[arg(long, env = "SUBJECT_TOKEN")]
-    subject_token: PathBuf,
+    #[arg(long = "subject-token", env = "SUBJECT_TOKEN")]
+    subject: PathBuf,
     /// A PEM file with the roots by which the issuer is trusted.
     #[arg(long, env = "ISSUER_ROOTS")]
     issuer_roots: PathBuf,
@@ -29,7 +29,7 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) async fn run(&self) -> Result<()> {
-        let subject = std::fs::read_to_string(&self.subject_token).context("the token of the service account")?;
+        let subject = std::fs::read_to_string(&self.subject).context("the token of the service account")?;
         let form = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
             ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
