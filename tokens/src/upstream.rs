@@ -297,7 +297,9 @@ impl Upstreams {
         // Section 3.1.3.7: who asked for a fresh sign-in is not given an old one.
         let oldest = with.max_age.map(|age| now - i64::from(age) - CLOCK_SKEW);
         if oldest.is_some_and(|oldest| time("auth_time").is_none_or(|at| at < oldest)) {
-            return Err(UpstreamError::IdToken("the user signed in longer ago than max_age allows"));
+            return Err(UpstreamError::IdToken(
+                "the user signed in longer ago than max_age allows",
+            ));
         }
         Ok(User {
             subject: subject.ok_or(UpstreamError::IdToken("it names no user"))?.to_owned(),

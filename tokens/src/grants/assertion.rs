@@ -7,8 +7,8 @@ use countersign_identity::assertion::{Purpose, claimed_issuer};
 use countersign_policy::tokens::{Authentication, Client, Grant};
 
 use super::issue::{Answer, Subject, issue};
-use crate::clients::{self, Presented};
 use crate::clients::assertion::{Rejected, verify};
+use crate::clients::{self, Presented};
 use crate::directory::Party;
 use crate::proof;
 use crate::protocol::Refusal;

@@ -113,11 +113,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
         family: Some(family.id.to_string()),
         issued: family.created,
     };
-    if service
-        .store
-        .is_revoked(family.issuer.clone(), began, call.now)
-        .await?
-    {
+    if service.store.is_revoked(family.issuer.clone(), began, call.now).await? {
         return Err(GrantError::Revoked.into());
     }
     let permit = narrowed(

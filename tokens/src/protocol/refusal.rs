@@ -27,7 +27,9 @@ pub enum Refusal {
     #[error("only the response type `code` is offered: implicit and hybrid flows are not (RFC 9700 section 2.1.2)")]
     UnsupportedResponse,
     /// The client may not use the grant.
-    #[error("the client may not use this grant: its TokenClient does not name it in `spec.grants`, and a workload has client_credentials and token exchange only")]
+    #[error(
+        "the client may not use this grant: its TokenClient does not name it in `spec.grants`, and a workload has client_credentials and token exchange only"
+    )]
     GrantNotAllowed,
     /// Who asks did not prove who it is.
     #[error("client authentication failed: {0}")]
@@ -195,7 +197,9 @@ impl Refusal {
             Self::GrantNotAllowed => "unauthorized_client",
             Self::Client(_) => "invalid_client",
             // RFC 8693 section 2.2.2 has this for what is exchanged.
-            Self::Grant(GrantError::Token(_) | GrantError::Bound | GrantError::NoIdentity | GrantError::Past) => "invalid_request",
+            Self::Grant(GrantError::Token(_) | GrantError::Bound | GrantError::NoIdentity | GrantError::Past) => {
+                "invalid_request"
+            }
             Self::Grant(_) => "invalid_grant",
             Self::Scope(_) => "invalid_scope",
             Self::Target(_) => "invalid_target",

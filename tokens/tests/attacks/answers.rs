@@ -16,10 +16,22 @@ async fn rfc9700_4_16_no_page_shows_an_answer_inside_itself_and_no_address_is_pa
     let nowhere = world.visit("/nowhere", None).await;
     let metadata = world.visit("/.well-known/openid-configuration", None).await;
     let told = world.token("shop/partner", ORDERS).await;
-    let all = [&begun.headers, &ended.headers, &refused.headers, &nowhere.headers, &metadata.headers, &told.headers];
+    let all = [
+        &begun.headers,
+        &ended.headers,
+        &refused.headers,
+        &nowhere.headers,
+        &metadata.headers,
+        &told.headers,
+    ];
     for headers in all {
         assert_eq!(headers["x-frame-options"], "DENY");
-        assert!(headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"));
+        assert!(
+            headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .contains("frame-ancestors 'none'")
+        );
         assert_eq!(headers["referrer-policy"], "no-referrer", "section 4.2.4");
         assert_eq!(headers["x-content-type-options"], "nosniff");
     }
@@ -31,9 +43,17 @@ async fn rfc6749_5_1_nobody_keeps_what_has_tokens_codes_or_errors() {
     let begun = world.authorize("shop/app", &[]).await;
     let ended = world.sign_in(&begun, "alice").await;
     let told = world.redeem("shop/app", &ended.parameter("code").unwrap(), &[]).await;
-    let asked = world.post_as("shop/app", "/introspect", &[("token", told.token())]).await;
+    let asked = world
+        .post_as("shop/app", "/introspect", &[("token", told.token())])
+        .await;
     let refused = world.rig.post("/token", &[]).await;
-    for headers in [&begun.headers, &ended.headers, &told.headers, &asked.headers, &refused.headers] {
+    for headers in [
+        &begun.headers,
+        &ended.headers,
+        &told.headers,
+        &asked.headers,
+        &refused.headers,
+    ] {
         assert_eq!(caching(headers), "no-store");
     }
     for path in ["/jwks", "/.well-known/oauth-authorization-server"] {
@@ -47,9 +67,16 @@ async fn fapi_5_2_browsers_do_not_come_back_without_tls() {
     let world = World::start().await;
     let begun = world.authorize("shop/app", &[]).await;
     let ended = world.sign_in(&begun, "alice").await;
-    let refused = world.authorize("shop/app", &[("redirect_uri", "https://evil.example")]).await;
+    let refused = world
+        .authorize("shop/app", &[("redirect_uri", "https://evil.example")])
+        .await;
     for headers in [&begun.headers, &ended.headers, &refused.headers] {
-        assert!(headers["strict-transport-security"].to_str().unwrap().starts_with("max-age="));
+        assert!(
+            headers["strict-transport-security"]
+                .to_str()
+                .unwrap()
+                .starts_with("max-age=")
+        );
     }
 }
 

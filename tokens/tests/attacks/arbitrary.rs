@@ -83,7 +83,8 @@ fn form() -> impl Strategy<Value = Vec<(String, String)>> {
 
 /// RFC 6749 section 5.2: the characters that a description may have.
 fn is_description(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    text.bytes()
+        .all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 fn check(path: &str, status: u16, body: &str) {

@@ -7,7 +7,11 @@ use crate::flow::{APP, PHONE, STOCK, VERIFIER, World, key};
 #[tokio::test]
 async fn rfc9700_4_5_a_code_of_another_client_is_refused_and_spent() {
     let world = World::start().await;
-    for (whose, thief) in [("shop/app", "shop/other"), ("shop/phone", "shop/app"), ("shop/app", "shop/phone")] {
+    for (whose, thief) in [
+        ("shop/app", "shop/other"),
+        ("shop/phone", "shop/app"),
+        ("shop/app", "shop/phone"),
+    ] {
         let redirect = if whose == "shop/phone" { PHONE } else { APP };
         let code = world.code(whose, &[]).await;
         let stolen = world.redeem(thief, &code, &[("redirect_uri", redirect)]).await;
@@ -25,7 +29,10 @@ async fn rfc9700_4_5_a_code_of_another_client_is_refused_and_spent() {
 async fn rfc7636_4_6_the_verifier_must_fit(#[case] verifier: &str, #[case] error: &str) {
     let world = World::start().await;
     let code = world.code("shop/app", &[]).await;
-    world.redeem("shop/app", &code, &[("code_verifier", verifier)]).await.refused(error);
+    world
+        .redeem("shop/app", &code, &[("code_verifier", verifier)])
+        .await
+        .refused(error);
 }
 
 #[tokio::test]
@@ -43,9 +50,16 @@ async fn rfc9700_4_5_an_injected_code_does_not_fit_the_session_it_is_injected_in
 #[tokio::test]
 async fn rfc6749_4_1_3_the_redirect_uri_must_be_the_same() {
     let world = World::start().await;
-    for other in ["https://other.example/signed-in", "https://app.example/signed-in/", "HTTPS://app.example/signed-in"] {
+    for other in [
+        "https://other.example/signed-in",
+        "https://app.example/signed-in/",
+        "HTTPS://app.example/signed-in",
+    ] {
         let code = world.code("shop/app", &[]).await;
-        world.redeem("shop/app", &code, &[("redirect_uri", other)]).await.refused("invalid_grant");
+        world
+            .redeem("shop/app", &code, &[("redirect_uri", other)])
+            .await
+            .refused("invalid_grant");
     }
 }
 
@@ -72,7 +86,12 @@ async fn rfc9449_10_a_code_for_one_key_is_of_no_use_with_another() {
     let told = world.redeem("shop/app", "none", &[]).await;
     told.refused("invalid_grant");
     let thumbprint = {
-        let told = world.post_bound("shop/partner", "/token", &[("grant_type", "client_credentials"), ("resource", STOCK)], &own);
+        let told = world.post_bound(
+            "shop/partner",
+            "/token",
+            &[("grant_type", "client_credentials"), ("resource", STOCK)],
+            &own,
+        );
         let token = told.await.token().to_owned();
         let told = world.post_as("shop/partner", "/introspect", &[("token", &token)]).await;
         told.body["cnf"]["jkt"].as_str().unwrap().to_owned()
@@ -102,7 +121,13 @@ async fn rfc9700_2_1_1_a_code_is_long_random_and_used_nowhere_else() {
     let told = world.redeem("shop/app", &one, &[]).await;
     let refresh = told.body["refresh_token"].as_str().unwrap();
     world.redeem("shop/app", refresh, &[]).await.refused("invalid_grant");
-    world.redeem("shop/app", told.token(), &[]).await.refused("invalid_grant");
+    world
+        .redeem("shop/app", told.token(), &[])
+        .await
+        .refused("invalid_grant");
     world.refresh("shop/app", &two, &[]).await.refused("invalid_grant");
-    world.refresh("shop/app", told.token(), &[]).await.refused("invalid_grant");
+    world
+        .refresh("shop/app", told.token(), &[])
+        .await
+        .refused("invalid_grant");
 }

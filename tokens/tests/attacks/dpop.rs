@@ -21,7 +21,9 @@ async fn asks() -> Asks {
         "grants": ["ClientCredentials"], "audiences": [{"audience": ORDERS, "scopes": ["orders.read"]}],
     });
     // The issuer beside it on the same host has the same name but for its path.
-    let two = ISSUER.replace("name: shop", "name: two").replace("${ISSUER}", "${ISSUER}/two");
+    let two = ISSUER
+        .replace("name: shop", "name: two")
+        .replace("${ISSUER}", "${ISSUER}/two");
     let rig = Rig::start(Setup {
         manifests: format!("{ISSUER}\n---\n{two}{}", token_client("partner", &partner)),
         ..Setup::default()
@@ -85,7 +87,9 @@ async fn rfc9449_4_3_1_there_is_one_header() {
     let (one, two) = (asks.claims().await, asks.claims().await);
     let (one, two) = (asks.proof.dpop_proof(&one), asks.proof.dpop_proof(&two));
     asks.with(&[&one, &two]).await.refused("invalid_dpop_proof");
-    asks.with(&[&format!("{one}, {two}")]).await.refused("invalid_dpop_proof");
+    asks.with(&[&format!("{one}, {two}")])
+        .await
+        .refused("invalid_dpop_proof");
     asks.with(&[&one, &one]).await.refused("invalid_dpop_proof");
 }
 
@@ -105,14 +109,20 @@ async fn rfc9449_4_3_1_there_is_one_header() {
 async fn rfc9449_4_3_9_htu_is_where_it_is_sent(#[case] other: fn(&str) -> String) {
     let asks = asks().await;
     let url = other(&asks.rig.url("/token"));
-    asks.with_claims(|claims| claims["htu"] = url.into()).await.refused("invalid_dpop_proof");
+    asks.with_claims(|claims| claims["htu"] = url.into())
+        .await
+        .refused("invalid_dpop_proof");
 }
 
 #[tokio::test]
 async fn rfc9449_4_3_9_other_spellings_and_a_query_are_the_same_place() {
     let asks = asks().await;
     let url = asks.rig.url("/token");
-    for same in [url.replace("localhost", "LOCALHOST"), url.replace("https", "HTTPS"), format!("{url}?a=b#c")] {
+    for same in [
+        url.replace("localhost", "LOCALHOST"),
+        url.replace("https", "HTTPS"),
+        format!("{url}?a=b#c"),
+    ] {
         asks.with_claims(|claims| claims["htu"] = same.into()).await.token();
     }
 }
@@ -130,7 +140,9 @@ async fn rfc9449_4_3_9_other_spellings_and_a_query_are_the_same_place() {
 #[tokio::test]
 async fn rfc9449_4_3_each_claim_is_checked(#[case] name: &str, #[case] value: Value) {
     let asks = asks().await;
-    asks.with_claims(|claims| claims[name] = value).await.refused("invalid_dpop_proof");
+    asks.with_claims(|claims| claims[name] = value)
+        .await
+        .refused("invalid_dpop_proof");
 }
 
 #[rstest]
@@ -142,7 +154,9 @@ async fn rfc9449_4_3_each_claim_is_checked(#[case] name: &str, #[case] value: Va
 async fn rfc9449_4_3_11_neither_old_nor_of_the_future(#[case] off: i64) {
     let asks = asks().await;
     let iat = asks.rig.now() + off;
-    asks.with_claims(|claims| claims["iat"] = iat.into()).await.refused("invalid_dpop_proof");
+    asks.with_claims(|claims| claims["iat"] = iat.into())
+        .await
+        .refused("invalid_dpop_proof");
 }
 
 #[tokio::test]
@@ -179,7 +193,10 @@ async fn rfc9449_4_3_7_and_11_6_the_key_is_public_and_signs() {
         .refused("invalid_dpop_proof");
     for garbage in ["", "a", "a.b.c", "..", &"a".repeat(9000)] {
         let told = asks.with(&[garbage]).await;
-        assert!(told.status == 400 && told.body.get("access_token").is_none(), "{told:?}");
+        assert!(
+            told.status == 400 && told.body.get("access_token").is_none(),
+            "{told:?}"
+        );
     }
 }
 
@@ -201,13 +218,20 @@ async fn rfc9449_8_a_nonce_is_this_servers_and_new() {
     // That of the other issuer of this service.
     let dpop = asks.rig.proof(&asks.proof, "/two/token", None);
     let form = [("grant_type", "client_credentials")];
-    let told = asks.rig.send(&asks.rig.http, "/two/token", &form, &[("dpop", &dpop)]).await;
+    let told = asks
+        .rig
+        .send(&asks.rig.http, "/two/token", &form, &[("dpop", &dpop)])
+        .await;
     let foreign = told.nonce.unwrap();
-    asks.with_claims(|claims| claims["nonce"] = foreign.into()).await.refused("use_dpop_nonce");
+    asks.with_claims(|claims| claims["nonce"] = foreign.into())
+        .await
+        .refused("use_dpop_nonce");
     // And one past its window.
     let old = good["nonce"].clone();
     asks.rig.pass(301);
-    asks.with_claims(|claims| claims["nonce"] = old).await.refused("use_dpop_nonce");
+    asks.with_claims(|claims| claims["nonce"] = old)
+        .await
+        .refused("use_dpop_nonce");
 }
 
 #[tokio::test]
@@ -217,7 +241,10 @@ async fn rfc9449_5_a_bad_proof_is_never_passed_over() {
     let proves = world.proves("shop/partner");
     let mut form: Vec<(&str, &str)> = proves.iter().map(|(name, value)| (*name, &**value)).collect();
     form.extend([("grant_type", "client_credentials"), ("resource", ORDERS)]);
-    let told = world.rig.send(&world.rig.http, "/token", &form, &[("dpop", "not a proof")]).await;
+    let told = world
+        .rig
+        .send(&world.rig.http, "/token", &form, &[("dpop", "not a proof")])
+        .await;
     told.refused("invalid_dpop_proof");
 }
 

@@ -70,7 +70,9 @@ async fn keys(key: &SigningKey) -> Keys {
         age: None,
     };
     let config = tls::server_config(&current).unwrap();
-    let server = Server::bind_with(SocketAddr::from(([127, 0, 0, 1], 0)), config, bears).await.unwrap();
+    let server = Server::bind_with(SocketAddr::from(([127, 0, 0, 1], 0)), config, bears)
+        .await
+        .unwrap();
     let port = server.address().unwrap().port();
     let asked = Arc::new(AtomicUsize::new(0));
     let shared = Shared {
@@ -103,7 +105,11 @@ async fn rig(url: &str, ca: &str, private_networks: bool) -> Rig {
 
 async fn ask(rig: &Rig, key: &SigningKey) -> Told {
     let assertion = rig.assertion(key, "shop/partner");
-    let form = [("grant_type", "client_credentials"), ASSERTION_TYPE, ("client_assertion", &*assertion)];
+    let form = [
+        ("grant_type", "client_credentials"),
+        ASSERTION_TYPE,
+        ("client_assertion", &*assertion),
+    ];
     rig.post("/token", &form).await
 }
 
@@ -159,7 +165,11 @@ async fn answers_that_are_no_keys_give_none(#[case] path: &str) {
     ask(&rig, &key).await.refused("invalid_client");
     assert_eq!(published.asked.load(Ordering::SeqCst), 1, "a redirect is not followed");
     ask(&rig, &key).await.refused("invalid_client");
-    assert_eq!(published.asked.load(Ordering::SeqCst), 1, "a failure is remembered for a moment");
+    assert_eq!(
+        published.asked.load(Ordering::SeqCst),
+        1,
+        "a failure is remembered for a moment"
+    );
 }
 
 #[tokio::test]

@@ -35,7 +35,9 @@ async fn rfc8725_2_1_and_3_2_none_is_no_algorithm() {
     let world = World::start().await;
     counts_for_nothing(&world, &unsigned_token(&claims(&world))).await;
     for alg in ["none", "None", "NONE", "nOnE", ""] {
-        let good = world.key.token_with_header(&json!({"alg": alg, "kid": "one"}), &claims(&world));
+        let good = world
+            .key
+            .token_with_header(&json!({"alg": alg, "kid": "one"}), &claims(&world));
         counts_for_nothing(&world, &good).await;
         let (signed, _) = good.rsplit_once('.').unwrap();
         counts_for_nothing(&world, &format!("{signed}.")).await;
@@ -161,11 +163,19 @@ async fn rfc7515_4_1_11_extensions_that_must_be_understood_are_refused() {
     counts_for_nothing(&world, &world.key.token_with_header(&header, &claims(&world))).await;
     let header = json!({"alg": "RS256", "kid": "ci", "crit": ["x"], "x": 1});
     let subject = ci.key.token_with_header(&header, &ci.claims(&world.rig));
-    world.rig.post("/token", &exchange(&subject)).await.refused("invalid_request");
+    world
+        .rig
+        .post("/token", &exchange(&subject))
+        .await
+        .refused("invalid_request");
     // Nor is a logout token of that issuer one to be exchanged.
     let header = json!({"alg": "RS256", "kid": "ci", "typ": "logout+jwt"});
     let subject = ci.key.token_with_header(&header, &ci.claims(&world.rig));
-    world.rig.post("/token", &exchange(&subject)).await.refused("invalid_request");
+    world
+        .rig
+        .post("/token", &exchange(&subject))
+        .await
+        .refused("invalid_request");
 }
 
 #[rstest]
@@ -215,11 +225,51 @@ async fn rfc8725_2_6_readers_cannot_differ() {
     counts_for_nothing(&world, &world.key.sign(twice, good.as_bytes())).await;
     // Another spelling of the same bytes would be another text with the same meaning.
     let token = world.key.sign(header, good.as_bytes());
-    for other in [format!("{token}="), format!("{token}\n"), token.replacen('.', "..", 1), format!("{token}.x")] {
+    for other in [
+        format!("{token}="),
+        format!("{token}\n"),
+        token.replacen('.', "..", 1),
+        format!("{token}.x"),
+    ] {
         counts_for_nothing(&world, &other).await;
     }
     let last = token.pop_last();
-    assert!(prove(&world, &last).await.error() == "invalid_client", "bits are left over at its end");
+    assert!(
+        prove(&world, &last).await.error() == "invalid_client",
+        "bits are left over at its end"
+    );
+}
+
+#[tokio::test]
+async fn rfc8725_2_1_and_3_1_tokens_of_this_issuer_are_not_forged() {
+    let world = World::start().await;
+    let told = world.token("shop/partner", ORDERS).await;
+    let claims = told.claims();
+    let jwks = world.visit("/jwks", None).await.body;
+    let published: Value = serde_json::from_str(&jwks).unwrap();
+    let kid = published["keys"][0]["kid"].as_str().unwrap();
+    let attacker = SigningKey::generate(kid, jsonwebtoken::Algorithm::ES256);
+    let mut own_key = json!({"alg": "ES256", "typ": "at+jwt", "kid": kid});
+    own_key["jwk"] = attacker.jwk();
+    let (signed, signature) = told.token().rsplit_once('.').unwrap();
+    let payload = signed.split_once('.').unwrap().1;
+    for forged in [
+        unsigned_token(&claims),
+        hmac_token(jwks.as_bytes(), kid, &claims),
+        hmac_token(published["keys"][0].to_string().as_bytes(), kid, &claims),
+        attacker.token(&claims),
+        attacker.token_with_header(&own_key, &claims),
+        format!(
+            "{}.{payload}.{signature}",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#)
+        ),
+        format!("{signed}."),
+    ] {
+        assert!(!world.is_live("shop/partner", &forged).await, "{forged}");
+        let told = world.exchange_as("shop/back", &forged, &[("audience", ORDERS)]).await;
+        told.refused("invalid_request");
+    }
+    assert!(world.is_live("shop/partner", told.token()).await);
 }
 
 trait PopLast {

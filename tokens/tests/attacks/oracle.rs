@@ -53,14 +53,22 @@ async fn unknown_clients_wrong_secrets_and_wrong_assertions_are_answered_alike()
         vec![ASSERTION_TYPE, ("client_assertion", &past)],
         vec![ASSERTION_TYPE, ("client_assertion", &unsigned)],
         vec![ASSERTION_TYPE, ("client_assertion", "a.b.c")],
-        vec![ASSERTION_TYPE, ("client_assertion", &wrong), ("client_id", "shop/nobody")],
+        vec![
+            ASSERTION_TYPE,
+            ("client_assertion", &wrong),
+            ("client_id", "shop/nobody"),
+        ],
         vec![],
     ];
     for path in ["/token", "/par", "/introspect", "/revoke"] {
         let mut all = Vec::new();
         for request in &requests {
             // Introspection and revocation take public clients as such, and tokens besides.
-            let mut form = vec![("grant_type", "client_credentials"), ("token", "a"), ("resource", ORDERS)];
+            let mut form = vec![
+                ("grant_type", "client_credentials"),
+                ("token", "a"),
+                ("resource", ORDERS),
+            ];
             form.extend_from_slice(request);
             all.push((request, seen(&world.rig.post(path, &form).await)));
         }
@@ -69,10 +77,19 @@ async fn unknown_clients_wrong_secrets_and_wrong_assertions_are_answered_alike()
             assert_eq!(told.0, 401);
         }
     }
-    let form = [("grant_type", "client_credentials"), ASSERTION_TYPE, ("client_assertion", &*used), ("resource", ORDERS)];
+    let form = [
+        ("grant_type", "client_credentials"),
+        ASSERTION_TYPE,
+        ("client_assertion", &*used),
+        ("resource", ORDERS),
+    ];
     world.rig.post("/token", &form).await.token();
     let replayed = seen(&world.rig.post("/token", &form).await);
-    let unknown = [("grant_type", "client_credentials"), ("client_id", "shop/nobody"), ("resource", ORDERS)];
+    let unknown = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "shop/nobody"),
+        ("resource", ORDERS),
+    ];
     assert_eq!(replayed, seen(&world.rig.post("/token", &unknown).await));
 }
 
@@ -86,7 +103,13 @@ async fn statements_of_nobody_and_with_wrong_keys_are_answered_alike() {
     };
     let expected = state("a.b.c", &[]).await;
     assert_eq!(expected.0, 400);
-    for client in ["shop/nobody", "shop/partner", "shop/app", "shop/phone", "spiffe://cluster.local/ns/shop/sa/web"] {
+    for client in [
+        "shop/nobody",
+        "shop/partner",
+        "shop/app",
+        "shop/phone",
+        "spiffe://cluster.local/ns/shop/sa/web",
+    ] {
         let wrong = world.rig.assertion(&key(), client);
         assert_eq!(state(&wrong, &[]).await, expected, "{client}");
         // Nor does it tell which APIs and scopes a client has.
@@ -115,7 +138,11 @@ async fn codes_and_refresh_tokens_of_nobody_and_of_others_are_answered_alike() {
 async fn it_takes_as_long_to_refuse_nobody_as_to_refuse_a_wrong_secret() {
     let world = world().await;
     let took = async |client: &str| {
-        let form = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "guessed")];
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client),
+            ("client_secret", "guessed"),
+        ];
         let mut all = Vec::new();
         for _ in 0..5 {
             let began = std::time::Instant::now();
@@ -138,13 +165,21 @@ async fn the_signature_of_a_token_is_not_told_by_introspection() {
     let told = world.token("shop/partner", ORDERS).await;
     let forged = SigningKey::generate("one", jsonwebtoken::Algorithm::ES256).token(&told.claims());
     // Of another's token nobody learns more than of one that is none (RFC 7662 section 2.2).
-    for (client, token) in [("shop/partner", &*forged), ("shop/other", told.token()), ("shop/other", "guessed")] {
+    for (client, token) in [
+        ("shop/partner", &*forged),
+        ("shop/other", told.token()),
+        ("shop/other", "guessed"),
+    ] {
         let asked = world.post_as(client, "/introspect", &[("token", token)]).await;
         assert_eq!(asked.body, json!({"active": false}), "{client}");
     }
     for token in [&*forged, "guessed", told.token()] {
         let asked = world.post_as("shop/other", "/revoke", &[("token", token)]).await;
-        assert_eq!((asked.status.as_u16(), &asked.body), (200, &json!({})), "RFC 7009 section 2.2");
+        assert_eq!(
+            (asked.status.as_u16(), &asked.body),
+            (200, &json!({})),
+            "RFC 7009 section 2.2"
+        );
     }
     assert!(world.is_live("shop/partner", told.token()).await);
 }

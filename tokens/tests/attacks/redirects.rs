@@ -64,7 +64,10 @@ async fn rfc9700_4_1_only_what_is_registered_to_the_letter(#[case] redirect: &st
 #[tokio::test]
 async fn rfc8252_7_3_on_loopback_the_port_may_differ_and_nothing_else(#[case] redirect: &str) {
     let world = World::start().await;
-    world.authorize("shop/phone", &[("redirect_uri", redirect)]).await.stays();
+    world
+        .authorize("shop/phone", &[("redirect_uri", redirect)])
+        .await
+        .stays();
 }
 
 #[tokio::test]
@@ -80,7 +83,12 @@ async fn rfc9700_4_1_an_unknown_client_is_sent_nowhere() {
 #[tokio::test]
 async fn rfc9700_4_11_the_callback_is_no_open_redirector() {
     let world = World::start().await;
-    for query in ["", "state=https://evil.example", "redirect_uri=https://evil.example", "error=a&state=b"] {
+    for query in [
+        "",
+        "state=https://evil.example",
+        "redirect_uri=https://evil.example",
+        "error=a&state=b",
+    ] {
         world.visit(&format!("/callback?{query}"), None).await.stays();
     }
 }
@@ -93,19 +101,33 @@ async fn rfc9700_4_12_a_form_is_never_sent_on() {
     let told = world.rig.post("/authorize", &form).await;
     assert_eq!(told.status, 303, "{told:?}");
     let begun = world.authorize("shop/app", &[]).await;
-    assert_eq!((begun.status, world.sign_in(&begun, "alice").await.status), (303.try_into().unwrap(), 303.try_into().unwrap()));
+    assert_eq!(
+        (begun.status, world.sign_in(&begun, "alice").await.status),
+        (303.try_into().unwrap(), 303.try_into().unwrap())
+    );
 }
 
 #[tokio::test]
 async fn rfc9700_2_1_2_flows_that_put_tokens_into_urls_are_refused_by_name() {
     let world = World::start().await;
-    for kind in ["token", "id_token", "id_token token", "code token", "code id_token", "code id_token token", "none"] {
+    for kind in [
+        "token",
+        "id_token",
+        "id_token token",
+        "code token",
+        "code id_token",
+        "code id_token token",
+        "none",
+    ] {
         world
             .authorize("shop/app", &[("response_type", kind)])
             .await
             .tells_the_client("unsupported_response_type");
     }
     for mode in ["fragment", "form_post", "jwt"] {
-        world.authorize("shop/app", &[("response_mode", mode)]).await.tells_the_client("invalid_request");
+        world
+            .authorize("shop/app", &[("response_mode", mode)])
+            .await
+            .tells_the_client("invalid_request");
     }
 }

@@ -8,7 +8,10 @@ use crate::rig::{Setup, Told};
 const NO_GRACE: &str = "    refresh: {grace: 0s}\n";
 
 fn next(told: &Told) -> String {
-    told.body["refresh_token"].as_str().unwrap_or_else(|| panic!("{told:?}")).to_owned()
+    told.body["refresh_token"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{told:?}"))
+        .to_owned()
 }
 
 async fn race(world: &World, client: &str, token: &str) -> Vec<Told> {
@@ -62,14 +65,22 @@ async fn rfc9700_4_14_2_every_token_of_a_reused_family_is_dead() {
         .exchange_as("shop/back", all[0].token(), &[("audience", crate::flow::STOCK)])
         .await;
     assert!(world.is_live("shop/back", passed_on.token()).await && world.is_live("shop/back", opaque.token()).await);
-    world.refresh("shop/app", &next(&all[1]), &[]).await.refused("invalid_grant");
+    world
+        .refresh("shop/app", &next(&all[1]), &[])
+        .await
+        .refused("invalid_grant");
     for told in &all {
         assert!(!world.is_live("shop/app", told.token()).await);
         assert!(!world.is_live("shop/app", &next(told)).await);
     }
-    assert!(!world.is_live("shop/back", passed_on.token()).await, "nor what it became by exchange");
+    assert!(
+        !world.is_live("shop/back", passed_on.token()).await,
+        "nor what it became by exchange"
+    );
     assert!(!world.is_live("shop/back", opaque.token()).await);
-    let again = world.exchange_as("shop/back", all[0].token(), &[("audience", crate::flow::ORDERS)]).await;
+    let again = world
+        .exchange_as("shop/back", all[0].token(), &[("audience", crate::flow::ORDERS)])
+        .await;
     again.refused("invalid_request");
 }
 
@@ -96,7 +107,10 @@ async fn rfc9700_2_2_2_a_public_clients_token_needs_its_key() {
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, &**value)).collect();
     let token = next(&world.post_bound("shop/phone", "/token", &form, &own).await);
     let form = [("grant_type", "refresh_token"), ("refresh_token", &*token)];
-    world.post_bound("shop/phone", "/token", &form, &thief).await.refused("invalid_grant");
+    world
+        .post_bound("shop/phone", "/token", &form, &thief)
+        .await
+        .refused("invalid_grant");
     world.refresh("shop/phone", &token, &[]).await.refused("invalid_grant");
     world.post_bound("shop/phone", "/token", &form, &own).await.token();
 }
@@ -120,7 +134,11 @@ async fn rfc6749_6_it_never_gets_more_than_the_user_agreed_to() {
     token = next(&told);
     // Nor once the client may have less itself.
     world.rig.change(|sources| {
-        let app = sources.clients.iter_mut().find(|client| client.name.name == "app").unwrap();
+        let app = sources
+            .clients
+            .iter_mut()
+            .find(|client| client.name.name == "app")
+            .unwrap();
         app.spec["audiences"] = serde_json::json!([{"audience": "https://stock.example", "scopes": ["stock.read"]}]);
     });
     world.refresh("shop/app", &token, &[]).await.refused("invalid_target");
@@ -129,8 +147,17 @@ async fn rfc6749_6_it_never_gets_more_than_the_user_agreed_to() {
 #[tokio::test]
 async fn rfc6749_4_4_3_and_rfc7521_4_1_machines_get_none() {
     let world = World::start().await;
-    assert!(world.token("shop/partner", crate::flow::ORDERS).await.body.get("refresh_token").is_none());
+    assert!(
+        world
+            .token("shop/partner", crate::flow::ORDERS)
+            .await
+            .body
+            .get("refresh_token")
+            .is_none()
+    );
     let had = world.tokens("shop/app").await;
-    let told = world.exchange_as("shop/back", had.token(), &[("audience", crate::flow::ORDERS)]).await;
+    let told = world
+        .exchange_as("shop/back", had.token(), &[("audience", crate::flow::ORDERS)])
+        .await;
     assert!(told.body.get("refresh_token").is_none());
 }

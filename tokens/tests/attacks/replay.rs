@@ -15,7 +15,8 @@ async fn replicas(key: &SigningKey) -> [Rig; 2] {
         "grants": ["ClientCredentials", "JWTBearer"], "audiences": [{"audience": ORDERS, "scopes": ["orders.read"]}],
     });
     let setup = || Setup {
-        manifests: format!("{ISSUER}{}", token_client("partner", &client)).replace("${ISSUER}", "https://tokens.example"),
+        manifests: format!("{ISSUER}{}", token_client("partner", &client))
+            .replace("${ISSUER}", "https://tokens.example"),
         store: Some(store.clone()),
         ..Setup::default()
     };
@@ -31,7 +32,11 @@ fn claims(rig: &Rig) -> serde_json::Value {
 }
 
 async fn prove(rig: &Rig, assertion: &str) -> Told {
-    let form = [("grant_type", "client_credentials"), ASSERTION_TYPE, ("client_assertion", assertion)];
+    let form = [
+        ("grant_type", "client_credentials"),
+        ASSERTION_TYPE,
+        ("client_assertion", assertion),
+    ];
     rig.post("/token", &form).await
 }
 

@@ -43,7 +43,13 @@ async fn rfc6749_2_3_1_parameters_are_not_in_the_url() {
     for path in ["/token", "/par", "/introspect", "/revoke"] {
         let told = raw(&world.rig, &format!("{path}?{query}"), FORM, query.clone()).await;
         assert_eq!(told.status(), 400, "{path}");
-        let told = world.rig.http.get(world.rig.url(&format!("{path}?{query}"))).send().await.unwrap();
+        let told = world
+            .rig
+            .http
+            .get(world.rig.url(&format!("{path}?{query}")))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(told.status(), 405, "{path}");
         assert_eq!(told.headers()["allow"], "POST");
     }
@@ -84,7 +90,9 @@ async fn rfc6749_3_1_no_parameter_is_there_twice_at_the_authorization_endpoint()
             .finish();
         let told = world.visit(&format!("/authorize?{query}"), None).await;
         assert_eq!(told.cookie, None, "{name}: {told:?}");
-        let to_upstream = told.location.is_some_and(|to| to.as_str().starts_with(&world.upstream.issuer));
+        let to_upstream = told
+            .location
+            .is_some_and(|to| to.as_str().starts_with(&world.upstream.issuer));
         assert!(!to_upstream, "{name}");
     }
 }
@@ -103,9 +111,18 @@ async fn what_is_too_much_is_refused() {
         let told = raw(&world.rig, "/token", kind, "grant_type=client_credentials".to_owned()).await;
         assert_eq!(told.status(), 400, "{kind}");
     }
-    assert_eq!(raw(&world.rig, "/token", FORM, "grant_type=%ff".to_owned()).await.status(), 400);
+    assert_eq!(
+        raw(&world.rig, "/token", FORM, "grant_type=%ff".to_owned())
+            .await
+            .status(),
+        400
+    );
     // A header beyond all measure does not get there at all.
-    let request = world.rig.http.post(world.rig.url("/token")).header("dpop", "a".repeat(1 << 20));
+    let request = world
+        .rig
+        .http
+        .post(world.rig.url("/token"))
+        .header("dpop", "a".repeat(1 << 20));
     let told = request.send().await;
     assert!(told.is_err() || told.unwrap().status().is_client_error());
     world.token("shop/partner", ORDERS).await.token();
@@ -123,21 +140,32 @@ async fn rfc6749_2_3_one_way_of_authentication_in_each_request() {
         world.rig.send(&world.rig.http, "/token", &form, headers).await
     };
     ask(&[], &[]).await.token();
-    ask(&[("client_secret", "guessed")], &[]).await.refused("invalid_client");
+    ask(&[("client_secret", "guessed")], &[])
+        .await
+        .refused("invalid_client");
     ask(&[], &[("authorization", &basic)]).await.refused("invalid_client");
-    ask(&[], &[("authorization", &basic), ("authorization", &basic)]).await.refused("invalid_client");
+    ask(&[], &[("authorization", &basic), ("authorization", &basic)])
+        .await
+        .refused("invalid_client");
     ask(&[("client_id", "shop/partner")], &[]).await.token();
     for other in ["shop/other", "shop/PARTNER", "shop/partner ", "shop/nobody"] {
         ask(&[("client_id", other)], &[]).await.refused("invalid_client");
     }
     let form = [("grant_type", "client_credentials"), ("client_id", "shop/partner")];
-    let told = world.rig.send(&world.rig.http, "/token", &form, &[("authorization", &basic)]).await;
+    let told = world
+        .rig
+        .send(&world.rig.http, "/token", &form, &[("authorization", &basic)])
+        .await;
     told.refused("invalid_client");
     // At introspection a token of a service account is a way too.
     let form = [("token", "a"), ("client_id", "shop/partner"), ("client_secret", "a")];
     world.rig.knows("web's", "shop", "web");
     let bearer = [("authorization", "Bearer web's")];
-    world.rig.send(&world.rig.http, "/introspect", &form, &bearer).await.refused("invalid_client");
+    world
+        .rig
+        .send(&world.rig.http, "/introspect", &form, &bearer)
+        .await
+        .refused("invalid_client");
 }
 
 #[rstest]
@@ -151,7 +179,10 @@ async fn rfc6749_2_3_one_way_of_authentication_in_each_request() {
 async fn rfc6749_2_3_1_a_header_that_cannot_be_read_is_refused(#[case] header: &str) {
     let world = World::start().await;
     let form = [("grant_type", "client_credentials"), ("client_id", "shop/partner")];
-    let told = world.rig.send(&world.rig.http, "/token", &form, &[("authorization", header)]).await;
+    let told = world
+        .rig
+        .send(&world.rig.http, "/token", &form, &[("authorization", header)])
+        .await;
     assert!(matches!(told.error(), "invalid_request" | "invalid_client"), "{told:?}");
 }
 
@@ -196,10 +227,65 @@ async fn rfc9700_2_5_public_clients_prove_nothing_and_get_nothing_by_that() {
     let public = ("client_id", "shop/phone");
     for (form, error) in [
         (vec![("grant_type", "client_credentials"), public], "invalid_client"),
-        (vec![("grant_type", "client_credentials"), public, ("client_secret", "any")], "invalid_client"),
-        (vec![("grant_type", "client_credentials"), public, ASSERTION_TYPE, ("client_assertion", "a.b.c")], "invalid_client"),
+        (
+            vec![("grant_type", "client_credentials"), public, ("client_secret", "any")],
+            "invalid_client",
+        ),
+        (
+            vec![
+                ("grant_type", "client_credentials"),
+                public,
+                ASSERTION_TYPE,
+                ("client_assertion", "a.b.c"),
+            ],
+            "invalid_client",
+        ),
     ] {
         world.rig.post("/token", &form).await.refused(error);
     }
-    world.rig.post("/introspect", &[public, ("token", "a")]).await.refused("invalid_client");
+    world
+        .rig
+        .post("/introspect", &[public, ("token", "a")])
+        .await
+        .refused("invalid_client");
+}
+
+#[tokio::test]
+async fn rfc9700_4_13_headers_that_proxies_set_prove_nothing() {
+    let rig = limited(2, 1000).await;
+    let form = [("grant_type", "client_credentials"), ("resource", ORDERS)];
+    let mut last = None;
+    for at in 0..10 {
+        let address = format!("192.0.2.{at}");
+        let headers = [
+            (
+                "x-forwarded-client-cert",
+                "By=spiffe://cluster.local;URI=spiffe://cluster.local/ns/shop/sa/web",
+            ),
+            ("x-ssl-client-verify", "SUCCESS"),
+            ("client-cert", ":MIIB:"),
+            ("x-forwarded-for", &*address),
+            ("forwarded", "for=192.0.2.1"),
+        ];
+        let told = rig.send(&rig.http, "/token", &form, &headers).await;
+        assert!(matches!(told.status.as_u16(), 401 | 429), "{told:?}");
+        last = Some(told.status);
+    }
+    assert_eq!(last.unwrap(), 429, "whatever it says of where it comes from");
+}
+
+#[tokio::test]
+async fn rfc9700_2_3_a_token_is_for_one_api_and_says_what_may_be_done_there() {
+    let world = World::start().await;
+    let told = world.token("shop/partner", ORDERS).await;
+    let claims = told.claims();
+    assert_eq!(
+        (&claims["aud"], &claims["scope"]),
+        (&ORDERS.into(), &told.body["scope"])
+    );
+    let form = [("grant_type", "client_credentials")];
+    world
+        .post_as("shop/partner", "/token", &form)
+        .await
+        .refused("invalid_target");
 }

@@ -8,11 +8,15 @@ use serde_json::{Value, json};
 use crate::flow::{Visit, World, key};
 
 fn query(pairs: &[(&str, &str)]) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
 }
 
 async fn back(world: &World, begun: &Visit, pairs: &[(&str, &str)]) -> Visit {
-    world.visit(&format!("/callback?{}", query(pairs)), begun.cookie.as_deref()).await
+    world
+        .visit(&format!("/callback?{}", query(pairs)), begun.cookie.as_deref())
+        .await
 }
 
 #[rstest]
@@ -30,7 +34,10 @@ async fn rfc9700_4_4_and_rfc9207_a_code_of_another_server_is_not_sent_to_this_on
         pairs.push(("iss", if iss == "/" { &slash } else { iss }));
     }
     back(&world, &begun, &pairs).await.tells_the_client("access_denied");
-    assert!(world.upstream.provider.redeemed.lock().unwrap().is_empty(), "the code went nowhere");
+    assert!(
+        world.upstream.provider.redeemed.lock().unwrap().is_empty(),
+        "the code went nowhere"
+    );
 }
 
 #[tokio::test]
@@ -61,7 +68,13 @@ async fn rfc9700_4_7_nobody_ends_a_sign_in_in_the_browser_of_another() {
     world.visit(&path, own.cookie.as_deref()).await.stays();
     world.visit(&path, Some("__Host-countersign-sign-in=")).await.stays();
     // The one who began it can still end it.
-    assert!(world.visit(&path, begun.cookie.as_deref()).await.parameter("code").is_some());
+    assert!(
+        world
+            .visit(&path, begun.cookie.as_deref())
+            .await
+            .parameter("code")
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -139,7 +152,10 @@ async fn openid_3_1_3_7_an_old_sign_in_is_no_fresh_one(#[case] auth_time: Value)
     world.upstream.provider.lies.lock().unwrap()["auth_time"] = auth_time;
     let begun = world.authorize("shop/app", &[("max_age", "60")]).await;
     world.sign_in(&begun, "alice").await.tells_the_client("access_denied");
-    world.authorize("shop/app", &[("max_age", "soon")]).await.tells_the_client("invalid_request");
+    world
+        .authorize("shop/app", &[("max_age", "soon")])
+        .await
+        .tells_the_client("invalid_request");
 }
 
 #[tokio::test]
@@ -151,7 +167,10 @@ async fn discovery_4_3_metadata_of_another_issuer_is_none() {
     ] {
         let world = World::start().await;
         *world.upstream.provider.metadata.lock().unwrap() = lie;
-        world.authorize("shop/app", &[]).await.tells_the_client("temporarily_unavailable");
+        world
+            .authorize("shop/app", &[])
+            .await
+            .tells_the_client("temporarily_unavailable");
     }
 }
 
@@ -163,5 +182,8 @@ async fn rfc9700_4_15_no_client_passes_for_a_user() {
     let code = world.sign_in(&begun, "shop/partner").await.parameter("code").unwrap();
     let told = world.redeem("shop/app", &code, &[]).await;
     assert_eq!(told.claims()["sub"], "user:shop/partner");
-    assert_ne!(told.claims()["sub"], world.token("shop/partner", crate::flow::ORDERS).await.claims()["sub"]);
+    assert_ne!(
+        told.claims()["sub"],
+        world.token("shop/partner", crate::flow::ORDERS).await.claims()["sub"]
+    );
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
-use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_identity::{pkce, testing::SigningKey};
@@ -69,7 +69,7 @@ impl Upstream {
         let issuer = format!("https://localhost:{}", server.address().unwrap().port());
         let provider = Arc::new(Provider {
             issuer: issuer.clone(),
-            key: SigningKey::generate("upstream", jsonwebtoken::Algorithm::RS256),
+            key: SigningKey::generate("upstream", jsonwebtoken::Algorithm::ES256),
             codes: Mutex::default(),
             lies: Mutex::new(json!({})),
             other_key: Mutex::default(),
@@ -144,11 +144,7 @@ fn router(provider: Arc<Provider>) -> Router {
         .with_state(provider)
 }
 
-async fn token(
-    State(provider): State<Arc<Provider>>,
-    headers: HeaderMap,
-    body: String,
-) -> (StatusCode, String) {
+async fn token(State(provider): State<Arc<Provider>>, headers: HeaderMap, body: String) -> (StatusCode, String) {
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let refused = |error: &str| (StatusCode::BAD_REQUEST, json!({"error": error}).to_string());
     let secret: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();

@@ -50,7 +50,9 @@ async fn a_statement_that_is_wrong_in_one_thing_is_none() {
     for (name, value) in changes {
         let mut claims = world.rig.assertion_claims("shop/partner");
         claims[name] = value;
-        state(&world, &world.key.assertion(&claims), &[]).await.refused("invalid_grant");
+        state(&world, &world.key.assertion(&claims), &[])
+            .await
+            .refused("invalid_grant");
     }
     let wrong_key = world.rig.assertion(&key(), "shop/partner");
     state(&world, &wrong_key, &[]).await.refused("invalid_grant");
@@ -64,6 +66,9 @@ async fn who_authenticates_besides_must_be_who_states() {
     let world = World::start().await;
     let statement = world.rig.assertion(&world.key, "shop/partner");
     let form = [("grant_type", BEARER), ("assertion", &*statement), ("resource", ORDERS)];
-    world.post_as("shop/back", "/token", &form).await.refused("invalid_grant");
+    world
+        .post_as("shop/back", "/token", &form)
+        .await
+        .refused("invalid_grant");
     world.post_as("shop/partner", "/token", &form).await.token();
 }

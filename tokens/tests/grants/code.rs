@@ -23,8 +23,14 @@ async fn a_user_signs_in_and_the_client_gets_what_the_user_agreed_to() {
     assert_eq!(ended.parameter("iss").unwrap(), world.rig.issuer, "RFC 9207");
     let told = world.redeem("shop/app", &ended.parameter("code").unwrap(), &[]).await;
     let claims = told.claims();
-    assert_eq!((&claims["sub"], &claims["client_id"]), (&json!("user:alice"), &json!("shop/app")));
-    assert_eq!((&claims["aud"], &claims["scope"]), (&json!(ORDERS), &json!("orders.read")));
+    assert_eq!(
+        (&claims["sub"], &claims["client_id"]),
+        (&json!("user:alice"), &json!("shop/app"))
+    );
+    assert_eq!(
+        (&claims["aud"], &claims["scope"]),
+        (&json!(ORDERS), &json!("orders.read"))
+    );
     assert!(claims["auth_time"].is_i64());
     assert!(told.body["refresh_token"].as_str().unwrap().starts_with("csr_"));
     assert!(told.body.get("id_token").is_none(), "openid was not asked for");
@@ -45,7 +51,11 @@ async fn who_asks_for_openid_is_told_who_signed_in() {
 #[tokio::test]
 async fn an_application_on_a_device_listens_where_it_can() {
     let world = World::start().await;
-    for redirect in ["http://127.0.0.1:49152/signed-in", PHONE, "com.example.phone:/signed-in"] {
+    for redirect in [
+        "http://127.0.0.1:49152/signed-in",
+        PHONE,
+        "com.example.phone:/signed-in",
+    ] {
         let more = [("redirect_uri", redirect)];
         let code = world.code("shop/phone", &more).await;
         world.redeem("shop/phone", &code, &more).await.token();
@@ -61,7 +71,9 @@ async fn a_code_can_be_for_a_key() {
     let request = world.request("shop/app", &[("client_id", ""), ("resource", PAYMENTS)]);
     let request: Vec<(&str, &str)> = request.iter().map(|(name, value)| (&**name, &**value)).collect();
     let pushed = world.post_bound("shop/app", "/par", &request, &proof).await;
-    let uri = pushed.body["request_uri"].as_str().unwrap_or_else(|| panic!("{pushed:?}"));
+    let uri = pushed.body["request_uri"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{pushed:?}"));
     let query = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("client_id", "shop/app")
         .append_pair("request_uri", uri)
@@ -97,7 +109,9 @@ async fn a_user_who_cannot_sign_in_is_sent_back_with_an_error() {
         .append_pair("state", &state)
         .append_pair("iss", &world.upstream.issuer)
         .finish();
-    let ended = world.visit(&format!("/callback?{query}"), begun.cookie.as_deref()).await;
+    let ended = world
+        .visit(&format!("/callback?{query}"), begun.cookie.as_deref())
+        .await;
     ended.tells_the_client("access_denied");
     assert_eq!(ended.parameter("state").unwrap(), "the client's state");
 }

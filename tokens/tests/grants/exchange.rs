@@ -22,7 +22,10 @@ async fn a_pods_token_becomes_one_for_an_api() {
     let told = world.rig.post("/token", &form).await;
     let claims = told.claims();
     assert_eq!((&claims["sub"], &claims["client_id"]), (&json!(WEB), &json!(WEB)));
-    assert_eq!((&claims["scope"], &claims["aud"]), (&json!("orders.read"), &json!(ORDERS)));
+    assert_eq!(
+        (&claims["scope"], &claims["aud"]),
+        (&json!("orders.read"), &json!(ORDERS))
+    );
     assert!(claims.get("act").is_none(), "it acts for itself");
     assert_eq!(told.body["issued_token_type"], ACCESS_TOKEN);
 
@@ -44,7 +47,9 @@ async fn a_workload_gets_what_its_identity_names_and_a_stranger_nothing() {
     ask("web's", ORDERS, "orders.read").await.token();
     ask("web's", ORDERS, "orders.write").await.refused("invalid_scope");
     ask("web's", STOCK, "").await.refused("invalid_target");
-    ask("web's", "https://elsewhere.example", "").await.refused("invalid_target");
+    ask("web's", "https://elsewhere.example", "")
+        .await
+        .refused("invalid_target");
     ask("a stranger's", ORDERS, "").await.refused("invalid_request");
     ask("nobody's", ORDERS, "").await.refused("invalid_request");
     // A critical API has bound tokens only, also for workloads.
@@ -54,7 +59,10 @@ async fn a_workload_gets_what_its_identity_names_and_a_stranger_nothing() {
     let proof = key();
     let nonce = world.rig.nonce(&proof).await;
     let dpop = world.rig.proof(&proof, "/token", Some(&nonce));
-    let told = world.rig.send(&world.rig.http, "/token", &form, &[("dpop", &dpop)]).await;
+    let told = world
+        .rig
+        .send(&world.rig.http, "/token", &form, &[("dpop", &dpop)])
+        .await;
     assert_eq!(told.body["token_type"], "DPoP");
 }
 
@@ -74,7 +82,14 @@ async fn a_jwt_svid_is_as_good_until_it_ends() {
         let lifetime = SignedDuration::from_secs(seconds);
         let id = id.parse().unwrap();
         signer
-            .sign(&id, &[audience], lifetime, now, &crate::rig::unique(), &SystemRandom::new())
+            .sign(
+                &id,
+                &[audience],
+                lifetime,
+                now,
+                &crate::rig::unique(),
+                &SystemRandom::new(),
+            )
             .unwrap()
     };
     let ask = async |subject: &str| {
@@ -85,9 +100,13 @@ async fn a_jwt_svid_is_as_good_until_it_ends() {
     let told = ask(&made(WEB, &world.rig.issuer, 120)).await;
     assert_eq!(told.claims()["sub"], WEB);
     assert_eq!(told.body["expires_in"], 120, "it ends with what it came from");
-    ask(&made(WEB, "https://another.example", 120)).await.refused("invalid_request");
+    ask(&made(WEB, "https://another.example", 120))
+        .await
+        .refused("invalid_request");
     let nobody = "spiffe://cluster.local/ns/shop/sa/nobody";
-    ask(&made(nobody, &world.rig.issuer, 120)).await.refused("invalid_request");
+    ask(&made(nobody, &world.rig.issuer, 120))
+        .await
+        .refused("invalid_request");
     ask(&made("spiffe://foreign.example/ns/shop/sa/web", &world.rig.issuer, 120))
         .await
         .refused("invalid_request");
@@ -109,7 +128,10 @@ async fn a_token_of_a_ci_system_is_its_clients() {
     let good = ci.claims(&world.rig);
     let told = world.rig.post("/token", &exchange(&ci.token(&good))).await;
     let claims = told.claims();
-    assert_eq!((&claims["sub"], &claims["scope"]), (&json!("shop/deploys"), &json!("orders.read")));
+    assert_eq!(
+        (&claims["sub"], &claims["scope"]),
+        (&json!("shop/deploys"), &json!("orders.read"))
+    );
     assert_eq!(told.body["expires_in"], 300);
 
     for (name, value) in [
@@ -144,18 +166,30 @@ async fn a_token_of_a_ci_system_is_its_clients() {
 async fn who_acts_for_a_user_is_named_in_front_of_who_acted_before() {
     let world = World::start().await;
     let had = world.tokens("shop/app").await;
-    let first = world.exchange_as("shop/back", had.token(), &[("audience", ORDERS)]).await;
+    let first = world
+        .exchange_as("shop/back", had.token(), &[("audience", ORDERS)])
+        .await;
     let claims = first.claims();
-    assert_eq!((&claims["sub"], &claims["client_id"]), (&json!("user:alice"), &json!("shop/back")));
+    assert_eq!(
+        (&claims["sub"], &claims["client_id"]),
+        (&json!("user:alice"), &json!("shop/back"))
+    );
     assert_eq!(claims["act"], json!({"sub": "shop/back"}));
     assert_eq!(claims["sid"], had.claims()["sid"], "it ends with the sign-in");
     assert!(claims["exp"].as_i64() <= had.claims()["exp"].as_i64());
 
     world.rig.knows("the cart's token", "shop", "cart");
     let mut form = exchange(first.token());
-    form.extend([("actor_token", "the cart's token"), ("actor_token_type", JWT), ("audience", ORDERS)]);
+    form.extend([
+        ("actor_token", "the cart's token"),
+        ("actor_token_type", JWT),
+        ("audience", ORDERS),
+    ]);
     let second = world.rig.post("/token", &form).await;
     let claims = second.claims();
-    assert_eq!((&claims["sub"], &claims["client_id"]), (&json!("user:alice"), &json!(CART)));
+    assert_eq!(
+        (&claims["sub"], &claims["client_id"]),
+        (&json!("user:alice"), &json!(CART))
+    );
     assert_eq!(claims["act"], json!({"sub": CART, "act": {"sub": "shop/back"}}));
 }

@@ -59,12 +59,17 @@ async fn each_certificate_is_one_clients() {
     ] {
         let told = ask(&rig, Some(pem), &[("client_id", client)]).await;
         if good {
-            assert!(told.claims()["cnf"]["x5t#S256"].as_str().unwrap().len() == 43, "it is bound to it");
+            assert!(
+                told.claims()["cnf"]["x5t#S256"].as_str().unwrap().len() == 43,
+                "it is bound to it"
+            );
             assert_eq!(told.body["token_type"], "Bearer", "RFC 8705 section 3");
         } else {
             told.refused("invalid_client");
         }
-        ask(&rig, None, &[("client_id", client)]).await.refused("invalid_client");
+        ask(&rig, None, &[("client_id", client)])
+            .await
+            .refused("invalid_client");
     }
 }
 
@@ -83,13 +88,21 @@ async fn a_workload_is_known_by_its_certificate_alone() {
     let web = roots.leaf(WEB, None);
     let told = ask(&rig, Some(&web), &[("resource", ORDERS)]).await;
     assert_eq!(told.claims()["sub"], WEB);
-    ask(&rig, Some(&web), &[("resource", PAYMENTS), ("client_id", WEB)]).await.token();
+    ask(&rig, Some(&web), &[("resource", PAYMENTS), ("client_id", WEB)])
+        .await
+        .token();
     let other = "spiffe://cluster.local/ns/shop/sa/cart";
-    ask(&rig, Some(&web), &[("resource", ORDERS), ("client_id", other)]).await.refused("invalid_client");
+    ask(&rig, Some(&web), &[("resource", ORDERS), ("client_id", other)])
+        .await
+        .refused("invalid_client");
     let stranger = roots.leaf("spiffe://cluster.local/ns/shop/sa/stranger", None);
-    ask(&rig, Some(&stranger), &[("resource", ORDERS)]).await.refused("invalid_client");
+    ask(&rig, Some(&stranger), &[("resource", ORDERS)])
+        .await
+        .refused("invalid_client");
     let foreign = Authority::new().leaf(WEB, None);
-    ask(&rig, Some(&foreign), &[("resource", ORDERS)]).await.refused("invalid_client");
+    ask(&rig, Some(&foreign), &[("resource", ORDERS)])
+        .await
+        .refused("invalid_client");
 }
 
 #[tokio::test]

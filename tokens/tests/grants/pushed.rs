@@ -24,7 +24,10 @@ async fn what_was_pushed_is_what_counts_and_counts_once() {
     let world = World::start().await;
     let pushed = push(&world, "shop/pushing", &[("scope", "orders.read")]).await;
     assert_eq!(pushed.status, 201);
-    assert!(pushed.body["expires_in"].as_i64().unwrap() < 600, "RFC 9126 section 2.2");
+    assert!(
+        pushed.body["expires_in"].as_i64().unwrap() < 600,
+        "RFC 9126 section 2.2"
+    );
     let uri = pushed.body["request_uri"].as_str().unwrap();
     assert!(uri.starts_with("urn:ietf:params:oauth:request_uri:"));
     let begun = go(&world, "shop/pushing", uri).await;
@@ -43,12 +46,19 @@ async fn what_is_not_pushed_is_refused_to_who_must_push() {
 #[tokio::test]
 async fn a_pushed_request_is_its_clients_and_ends() {
     let world = World::start().await;
-    let uri = async || push(&world, "shop/app", &[]).await.body["request_uri"].as_str().unwrap().to_owned();
+    let uri = async || {
+        push(&world, "shop/app", &[]).await.body["request_uri"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     go(&world, "shop/pushing", &uri().await).await.stays();
     let late = uri().await;
     world.rig.pass(91);
     go(&world, "shop/app", &late).await.stays();
-    go(&world, "shop/app", "urn:ietf:params:oauth:request_uri:guessed").await.stays();
+    go(&world, "shop/app", "urn:ietf:params:oauth:request_uri:guessed")
+        .await
+        .stays();
 }
 
 #[tokio::test]
@@ -61,7 +71,11 @@ async fn what_is_wrong_is_told_at_once() {
         ("response_type", "token", "unsupported_response_type"),
         ("scope", "orders.delete", "invalid_scope"),
         ("resource", "https://catalog.example", "invalid_target"),
-        ("request_uri", "urn:ietf:params:oauth:request_uri:other", "invalid_request"),
+        (
+            "request_uri",
+            "urn:ietf:params:oauth:request_uri:other",
+            "invalid_request",
+        ),
         ("request", "a.b.c", "invalid_request"),
         ("client_id", "shop/other", "invalid_client"),
     ] {

@@ -10,7 +10,10 @@ async fn world() -> World {
 }
 
 fn next(told: &Told) -> String {
-    told.body["refresh_token"].as_str().unwrap_or_else(|| panic!("{told:?}")).to_owned()
+    told.body["refresh_token"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{told:?}"))
+        .to_owned()
 }
 
 #[tokio::test]
@@ -54,7 +57,10 @@ async fn after_the_moment_it_is_theft() {
     let second = world.refresh("shop/app", &first, &[]).await;
     world.rig.pass(11);
     world.refresh("shop/app", &first, &[]).await.refused("invalid_grant");
-    world.refresh("shop/app", &next(&second), &[]).await.refused("invalid_grant");
+    world
+        .refresh("shop/app", &next(&second), &[])
+        .await
+        .refused("invalid_grant");
     assert!(!world.is_live("shop/app", told.token()).await);
     assert!(!world.is_live("shop/app", second.token()).await);
 }
@@ -114,7 +120,10 @@ async fn a_public_clients_token_is_bound_to_its_key() {
     let token = next(&told);
     let form = [("grant_type", "refresh_token"), ("refresh_token", &*token)];
     world.refresh("shop/phone", &token, &[]).await.refused("invalid_grant");
-    world.post_bound("shop/phone", "/token", &form, &key()).await.refused("invalid_grant");
+    world
+        .post_bound("shop/phone", "/token", &form, &key())
+        .await
+        .refused("invalid_grant");
     let told = world.post_bound("shop/phone", "/token", &form, &proof).await;
     assert_eq!(told.body["token_type"], "DPoP");
 }

@@ -25,7 +25,10 @@ fn client(hashes: &[Value]) -> Value {
 
 async fn rig(secrets: &[(&str, i64)]) -> Rig {
     let now = countersign_runtime::clock::now().as_second();
-    let hashes: Vec<Value> = secrets.iter().map(|(secret, lives)| hashed(secret, now + lives)).collect();
+    let hashes: Vec<Value> = secrets
+        .iter()
+        .map(|(secret, lives)| hashed(secret, now + lives))
+        .collect();
     Rig::start(Setup {
         manifests: format!("{ISSUER}{}", token_client("old", &client(&hashes))),
         ..Setup::default()
@@ -49,9 +52,14 @@ async fn a_secret_counts_in_the_header_and_in_the_body() {
     let rig = rig(&[(&secret, DAY)]).await;
     posted(&rig, &secret).await.token();
     let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", encode("shop/old"), encode(&secret))));
+    let basic = format!(
+        "Basic {}",
+        STANDARD.encode(format!("{}:{}", encode("shop/old"), encode(&secret)))
+    );
     let form = [("grant_type", "client_credentials")];
-    rig.send(&rig.http, "/token", &form, &[("authorization", &basic)]).await.token();
+    rig.send(&rig.http, "/token", &form, &[("authorization", &basic)])
+        .await
+        .token();
 }
 
 #[tokio::test]

@@ -87,7 +87,11 @@ async fn all_grants(world: &World, ci: &Outside, secrets: &mut Secrets) {
     world.rig.post("/token", &form).await.refused("invalid_grant");
     let guessed = "a-secret-that-somebody-guessed";
     secrets.add("a wrong secret", guessed);
-    let form = [("grant_type", "client_credentials"), ("client_id", "shop/partner"), ("client_secret", guessed)];
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "shop/partner"),
+        ("client_secret", guessed),
+    ];
     world.rig.post("/token", &form).await.refused("invalid_client");
     // Workloads and outside issuers.
     let pods = "the-token-of-a-Pod-which-is-secret";
@@ -104,7 +108,10 @@ async fn all_grants(world: &World, ci: &Outside, secrets: &mut Secrets) {
 
 async fn users(world: &World, secrets: &mut Secrets) {
     let begun = world.authorize("shop/app", &[("scope", "openid orders.read")]).await;
-    secrets.add("the browser's cookie", begun.cookie.as_ref().unwrap().split_once('=').unwrap().1);
+    secrets.add(
+        "the browser's cookie",
+        begun.cookie.as_ref().unwrap().split_once('=').unwrap().1,
+    );
     let (upstream, state) = world.upstream.code(begun.to(), "alice");
     secrets.add("the upstream's code", &upstream);
     secrets.add("the state at the upstream", &state);
@@ -113,7 +120,9 @@ async fn users(world: &World, secrets: &mut Secrets) {
         .append_pair("state", &state)
         .append_pair("iss", &world.upstream.issuer)
         .finish();
-    let ended = world.visit(&format!("/callback?{query}"), begun.cookie.as_deref()).await;
+    let ended = world
+        .visit(&format!("/callback?{query}"), begun.cookie.as_deref())
+        .await;
     let code = ended.parameter("code").unwrap();
     secrets.add("a code", &code);
     let told = world.redeem("shop/app", &code, &[]).await;
@@ -121,19 +130,30 @@ async fn users(world: &World, secrets: &mut Secrets) {
     let refresh = told.body["refresh_token"].as_str().unwrap();
     let next = world.refresh("shop/app", refresh, &[]).await;
     secrets.add_answer(&next);
-    secrets.add_answer(&world.exchange_as("shop/back", next.token(), &[("audience", STOCK)]).await);
+    secrets.add_answer(
+        &world
+            .exchange_as("shop/back", next.token(), &[("audience", STOCK)])
+            .await,
+    );
     world.post_as("shop/app", "/introspect", &[("token", refresh)]).await;
     world.redeem("shop/app", &code, &[]).await.refused("invalid_grant");
     world.refresh("shop/app", refresh, &[]).await.refused("invalid_grant");
     world.post_as("shop/app", "/revoke", &[("token", next.token())]).await;
-    let form = [("grant_type", EXCHANGE), ("subject_token", next.token()), ("subject_token_type", JWT)];
+    let form = [
+        ("grant_type", EXCHANGE),
+        ("subject_token", next.token()),
+        ("subject_token_type", JWT),
+    ];
     world.rig.post("/token", &form).await.refused("invalid_request");
     // A proof is of use once, and its signature is nobody's to know.
     let proof = key();
     let bound = world.rig.proof(&proof, "/token", Some(&world.rig.nonce(&proof).await));
     secrets.add_signature("a proof", &bound);
     let form = [("grant_type", "client_credentials")];
-    world.rig.send(&world.rig.http, "/token", &form, &[("dpop", &bound)]).await;
+    world
+        .rig
+        .send(&world.rig.http, "/token", &form, &[("dpop", &bound)])
+        .await;
     let pushed = world.post_as("shop/app", "/par", &[("response_type", "code")]).await;
     pushed.refused("invalid_request");
 }
@@ -164,7 +184,9 @@ async fn rfc9700_4_2_no_log_holds_a_secret_at_any_level() {
     assert!(secrets.0.len() > 20, "{}", secrets.0.len());
     for (name, secret) in &secrets.0 {
         let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        let line = text.lines().find(|line| line.contains(secret) || line.contains(&encoded));
+        let line = text
+            .lines()
+            .find(|line| line.contains(secret) || line.contains(&encoded));
         assert_eq!(line, None, "{name} is in the log");
     }
 }
