@@ -51,7 +51,12 @@ pub struct Flags {
     #[arg(long, env = "METRICS_LISTEN", default_value = "0.0.0.0:8080")]
     pub metrics_listen: SocketAddr,
     /// What is remembered, and where: `sqlite:/path/to/file.db` for one replica, or `postgres://user@host/database` for several.
-    #[arg(long, env = "STORE_URL", default_value = "sqlite:/var/lib/countersign/tokens.db", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "STORE_URL",
+        default_value = "sqlite:/var/lib/countersign/tokens.db",
+        hide_env_values = true
+    )]
     pub store_url: StoreUrl,
     /// How many connections to the store there are at most.
     #[arg(long, env = "STORE_CONNECTIONS", default_value = "8")]
@@ -96,7 +101,8 @@ mod tests {
     #[test]
     fn the_flags_are_of_one_piece_and_hide_the_password() {
         Flags::command().debug_assert();
-        let flags = Flags::try_parse_from(["countersign-tokens", "--store-url", "postgres://u:hunter2@db/tokens"]).unwrap();
+        let flags =
+            Flags::try_parse_from(["countersign-tokens", "--store-url", "postgres://u:hunter2@db/tokens"]).unwrap();
         assert!(!format!("{flags:?}").contains("hunter2"));
         assert!(Flags::try_parse_from(["countersign-tokens", "--allowed-network", "10.0.0.0"]).is_err());
     }

@@ -30,7 +30,7 @@ async fn a_client_that_asks_for_too_much_is_told_and_gets_nothing() {
     tokens.namespace.kubectl(&patch).await.unwrap();
     let status = tokens.until_told("TokenClient", "tokenclients", "greedy", "Ready", "False").await;
     let message = status["conditions"][0]["message"].as_str().unwrap();
-    assert!(message.contains("spec.audiences[0].scopes") && message.contains("everything"), "{message}");
+    assert!(message.contains("spec.audiences[https://orders.example].scopes") && message.contains("everything"), "{message}");
     assert_eq!(tokens.ask(&key, &client).await["error"], "invalid_client");
 }
 

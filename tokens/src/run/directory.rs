@@ -73,7 +73,11 @@ impl Builder {
     fn build(&self, roots: Option<Arc<Bundle>>) {
         let identities = sorted(&self.identities);
         let identities = identities.iter().map(|object| {
-            let created = object.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+            let created = object
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map_or(Timestamp::UNIX_EPOCH, |time| time.0);
             service_identity(name_of(object), &part(object, "spec"), created)
         });
         let sources = Sources {
@@ -86,7 +90,11 @@ impl Builder {
         let built = build(&sources, now());
         let known = self.service.directory.load().issuers.len();
         if known != built.directory.issuers.len() {
-            info!(issuers = built.directory.issuers.len(), clients = built.clients.len(), "answers for issuers");
+            info!(
+                issuers = built.directory.issuers.len(),
+                clients = built.clients.len(),
+                "answers for issuers"
+            );
         }
         self.service.directory.store(Arc::new(built.directory.clone()));
         self.built.send_replace(Arc::new(built));

@@ -100,12 +100,20 @@ impl Keeper {
 
     /// Takes what is kept into use. What cannot be read changes nothing.
     fn read(&self) {
-        let entries = self.current().and_then(|secret| secret.data.clone()).unwrap_or_default();
+        let entries = self
+            .current()
+            .and_then(|secret| secret.data.clone())
+            .unwrap_or_default();
         let before = self.service.rings.load();
         let mut rings = BTreeMap::new();
         for (name, ByteString(json)) in &entries {
-            let Some(issuer) = name.strip_suffix(".json") else { continue };
-            match Document::read(json).map_err(Into::into).and_then(|document| ring(document, before.get(issuer))) {
+            let Some(issuer) = name.strip_suffix(".json") else {
+                continue;
+            };
+            match Document::read(json)
+                .map_err(Into::into)
+                .and_then(|document| ring(document, before.get(issuer)))
+            {
                 Ok(ring) => {
                     rings.insert(issuer.to_owned(), ring);
                 }
@@ -120,13 +128,22 @@ impl Keeper {
 
     /// Does what is due.
     async fn turn(&self) -> Result<(), KeepError> {
-        let issuers: Vec<ManagedIssuer> =
-            self.built.borrow().directory.issuers.values().map(|issuer| issuer.managed.clone()).collect();
+        let issuers: Vec<ManagedIssuer> = self
+            .built
+            .borrow()
+            .directory
+            .issuers
+            .values()
+            .map(|issuer| issuer.managed.clone())
+            .collect();
         if issuers.is_empty() {
             return Ok(());
         }
         let current = self.current();
-        let mut data = current.as_ref().and_then(|secret| secret.data.clone()).unwrap_or_default();
+        let mut data = current
+            .as_ref()
+            .and_then(|secret| secret.data.clone())
+            .unwrap_or_default();
         let mut turned = false;
         for issuer in &issuers {
             let entry = format!("{}.json", issuer.name);
@@ -137,18 +154,33 @@ impl Keeper {
                 Some(Err(_)) => continue,
             };
             if let Some(next) = self.due(issuer, &document).await? {
-                info!(issuer = issuer.issuer, keys = next.keys.len(), "turns the keys of an issuer");
+                info!(
+                    issuer = issuer.issuer,
+                    keys = next.keys.len(),
+                    "turns the keys of an issuer"
+                );
                 data.insert(entry, ByteString(next.write().to_vec()));
                 turned = true;
             }
         }
-        if turned { self.write(current.as_deref(), data).await } else { Ok(()) }
+        if turned {
+            self.write(current.as_deref(), data).await
+        } else {
+            Ok(())
+        }
     }
 
     async fn due(&self, issuer: &ManagedIssuer, document: &Document) -> Result<Option<Document>, KeepError> {
         let object = call(api::<TokenIssuer>(&self.client, "").get_opt(&issuer.name)).await?;
+<<<<<<< HEAD
         let annotations = object.and_then(|object| object.metadata.annotations).unwrap_or_default();
         let asked = annotations.get(ROTATE_KEYS_ANNOTATION).map(String::as_str);
+=======
+        let annotations = object
+            .and_then(|object| object.metadata.annotations)
+            .unwrap_or_default();
+        let asked = annotations.get(ROTATE).map(String::as_str);
+>>>>>>> i6-interop
         let timing = Timing::new(issuer.rotate_every, issuer.longest_token());
         Ok(advance(document, issuer.algorithm, timing, asked, now(), &mut Fresh)?)
     }
@@ -204,4 +236,3 @@ impl Maker for Fresh {
         signing::random::<32>(&SystemRandom::new()).map(|key| STANDARD.encode(key))
     }
 }
-

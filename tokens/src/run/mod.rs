@@ -101,7 +101,15 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     let store = Store::open(flags.store_url.reveal(), &options).await?;
     let (elector, leadership) = Elector::new(client.clone(), lease(&flags), flags.identity.clone());
     let mut registry = Registry::default();
-    let parts = parts(flags, client, trust_domain, store, leadership, stop.clone(), &mut registry);
+    let parts = parts(
+        flags,
+        client,
+        trust_domain,
+        store,
+        leadership,
+        stop.clone(),
+        &mut registry,
+    );
     let mut working = JoinSet::new();
     serving::start(&parts, &mut working).await?;
     directory::start(&parts, &mut working);
@@ -111,7 +119,12 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     secrets::start(&parts, &mut working);
     housekeeping::start(&parts, &mut working);
     let listen = parts.flags.metrics_listen;
-    let mut endpoint = tokio::spawn(http::serve(listen, Arc::new(registry), parts.ready.subscribe(), stop.clone()));
+    let mut endpoint = tokio::spawn(http::serve(
+        listen,
+        Arc::new(registry),
+        parts.ready.subscribe(),
+        stop.clone(),
+    ));
     let resign = CancellationToken::new();
     let election = tokio::spawn(elector.run(resign.clone()));
     let result = tokio::select! {

@@ -26,7 +26,12 @@ pub(super) async fn start(parts: &Parts, working: &mut Working) -> Result<(), Ru
     let config = tls::ask::server_config(&shown).map_err(countersign_runtime::https::ServeError::Tls)?;
     let server = Server::bind_with(parts.flags.listen, config, LIMITS).await?;
     info!(address = %parts.flags.listen, "serves the endpoints of the issuers");
-    until(parts, working, "the watch of the certificate", files.run(parts.stop.clone()));
+    until(
+        parts,
+        working,
+        "the watch of the certificate",
+        files.run(parts.stop.clone()),
+    );
     let serving = server.run(router(Arc::clone(&parts.service)), parts.stop.clone());
     working.spawn(async move {
         serving.await;

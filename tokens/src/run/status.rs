@@ -43,7 +43,10 @@ struct Writer {
 
 /// Starts to write.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
-    let everywhere = ["0.0.0.0/0", "::/0"].iter().filter_map(|network| network.parse().ok()).collect();
+    let everywhere = ["0.0.0.0/0", "::/0"]
+        .iter()
+        .filter_map(|network| network.parse().ok())
+        .collect();
     let writer = Writer {
         service: Arc::clone(&parts.service),
         client: parts.client.clone(),
@@ -71,11 +74,15 @@ impl Writer {
 
     async fn issuers(&self, built: &Built) {
         for (name, problems) in &built.issuers {
-            let Some(object) = self.read::<TokenIssuer>(&ObjectName::new("", name)).await else { continue };
+            let Some(object) = self.read::<TokenIssuer>(&ObjectName::new("", name)).await else {
+                continue;
+            };
             let issuer = built.directory.issuers.get(name);
             let rings = self.service.rings.load();
             let discovery = match issuer {
-                Some(issuer) if rings.contains_key(name) => self.discovery(built, &issuer.place.url(Endpoint::Metadata)).await,
+                Some(issuer) if rings.contains_key(name) => {
+                    self.discovery(built, &issuer.place.url(Endpoint::Metadata)).await
+                }
                 _ => Discovery::NotYet,
             };
             let view = IssuerView {
@@ -85,7 +92,12 @@ impl Writer {
                 discovery: &discovery,
             };
             let previous: TokenIssuerStatus = previous(&object);
-            let next = issuer_status(&view, object.metadata.generation.unwrap_or_default(), &previous, clock::now());
+            let next = issuer_status(
+                &view,
+                object.metadata.generation.unwrap_or_default(),
+                &previous,
+                clock::now(),
+            );
             self.write::<TokenIssuer, _>(&object, &previous, &next).await;
         }
     }
@@ -99,15 +111,33 @@ impl Writer {
             }
         }
         for (name, problems) in &built.clients {
-            let Some(object) = self.read::<TokenClient>(name).await else { continue };
+            let Some(object) = self.read::<TokenClient>(name).await else {
+                continue;
+            };
             let id = format!("{}/{}", name.namespace, name.name);
-            let client = built.directory.issuers.values().find_map(|issuer| issuer.clients.get(&id));
+            let client = built
+                .directory
+                .issuers
+                .values()
+                .find_map(|issuer| issuer.clients.get(&id));
             let last = client.and_then(|client| used.get(&client.issuer)?.get(&id).copied());
             let previous: TokenClientStatus = previous(&object);
             let generation = object.metadata.generation.unwrap_or_default();
+<<<<<<< HEAD
             let keys = self.keys(client).await;
             let client = client.map(Arc::as_ref);
             let next = client_status(name, client, problems, last, keys.as_ref(), generation, &previous, clock::now());
+=======
+            let next = client_status(
+                name,
+                client.map(Arc::as_ref),
+                problems,
+                last,
+                generation,
+                &previous,
+                clock::now(),
+            );
+>>>>>>> i6-interop
             self.write::<TokenClient, _>(&object, &previous, &next).await;
         }
     }

@@ -54,7 +54,12 @@ pub fn client_status(
 
 fn ready(problems: &[Problem], expiry: Option<i64>, keys: Option<&RemoteError>, now: Timestamp) -> Finding {
     if !problems.is_empty() {
-        return Finding::new("Ready", Some(false), "Invalid", format!("it gets no token: {}", summary(problems)));
+        return Finding::new(
+            "Ready",
+            Some(false),
+            "Invalid",
+            format!("it gets no token: {}", summary(problems)),
+        );
     }
     if let Some(error) = keys {
         let message = format!("it gets no token: the keys at spec.authentication.privateKeyJwt.jwksUri: {error}");
@@ -63,7 +68,12 @@ fn ready(problems: &[Problem], expiry: Option<i64>, keys: Option<&RemoteError>, 
     match expiry {
         Some(end) if end - now.as_second() < SOON => {
             let end = Timestamp::from_second(end).unwrap_or(now);
-            Finding::new("Ready", Some(true), "SecretEnds", format!("it can get tokens, but its last secret ends at {end}: add the next one"))
+            Finding::new(
+                "Ready",
+                Some(true),
+                "SecretEnds",
+                format!("it can get tokens, but its last secret ends at {end}: add the next one"),
+            )
         }
         _ => Finding::new("Ready", Some(true), "Ready", "it can get tokens"),
     }
@@ -77,12 +87,27 @@ mod tests {
 
     fn status(problems: &[Problem]) -> TokenClientStatus {
         let now = Timestamp::from_second(NOW).unwrap();
+<<<<<<< HEAD
         client_status(&ObjectName::new("shop", "partner"), None, problems, Some(NOW), None, 3, &TokenClientStatus::default(), now)
+=======
+        client_status(
+            &ObjectName::new("shop", "partner"),
+            None,
+            problems,
+            Some(NOW),
+            3,
+            &TokenClientStatus::default(),
+            now,
+        )
+>>>>>>> i6-interop
     }
 
     #[test]
     fn a_client_that_is_wrong_gets_no_token_and_is_told_why() {
-        let problem = Problem { field: "spec.audiences[0].audience".to_owned(), message: "is unknown".to_owned() };
+        let problem = Problem {
+            field: "spec.audiences[0].audience".to_owned(),
+            message: "is unknown".to_owned(),
+        };
         let told = status(&[problem]);
         assert_eq!(told.client_id.as_deref(), Some("shop/partner"));
         let ready = &told.conditions[0];

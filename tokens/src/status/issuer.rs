@@ -40,7 +40,10 @@ pub fn issuer_status(
     previous: &TokenIssuerStatus,
     now: Timestamp,
 ) -> TokenIssuerStatus {
-    let conditions = findings(view).into_iter().map(|finding| finding.dated(&previous.conditions, generation, now)).collect();
+    let conditions = findings(view)
+        .into_iter()
+        .map(|finding| finding.dated(&previous.conditions, generation, now))
+        .collect();
     let Some(issuer) = view.issuer else {
         // What its tokens were verified with stays, so that a mistake does not end what was given before.
         return TokenIssuerStatus {
@@ -57,7 +60,10 @@ pub fn issuer_status(
         key_count: view.ring.and_then(|ring| i64::try_from(ring.verify().len()).ok()),
         jwks: view.ring.map(|ring| ring.jwks().to_owned()),
         jwks_uri: Some(issuer.place.url(Endpoint::Jwks)),
-        keys: view.ring.map(|ring| keys(ring, timing, now.as_second())).unwrap_or_default(),
+        keys: view
+            .ring
+            .map(|ring| keys(ring, timing, now.as_second()))
+            .unwrap_or_default(),
         clients: i64::try_from(issuer.clients.len()).ok(),
         conditions,
     }
@@ -65,7 +71,12 @@ pub fn issuer_status(
 
 fn findings(view: &IssuerView<'_>) -> Vec<Finding> {
     let available = if view.ring.is_some() {
-        Finding::new("KeysAvailable", Some(true), "Kept", "there are keys that sign and verify")
+        Finding::new(
+            "KeysAvailable",
+            Some(true),
+            "Kept",
+            "there are keys that sign and verify",
+        )
     } else {
         Finding::new("KeysAvailable", Some(false), "NotYet", "its keys are about to be made")
     };
@@ -81,11 +92,18 @@ fn findings(view: &IssuerView<'_>) -> Vec<Finding> {
             "DiscoveryReachable",
             Some(false),
             "Unreachable",
-            format!("its metadata cannot be fetched as clients do: {why}. Lead the host of spec.managed.issuer to the token service"),
+            format!(
+                "its metadata cannot be fetched as clients do: {why}. Lead the host of spec.managed.issuer to the token service"
+            ),
         ),
     };
     let ready = if !view.problems.is_empty() {
-        Finding::new("Ready", Some(false), "Invalid", format!("it gives no token: {}", summary(view.problems)))
+        Finding::new(
+            "Ready",
+            Some(false),
+            "Invalid",
+            format!("it gives no token: {}", summary(view.problems)),
+        )
     } else if view.ring.is_none() {
         Finding::new("Ready", Some(false), "NoKeys", "its keys are about to be made")
     } else {

@@ -128,6 +128,34 @@ async fn bound_to_a_key(
     }
 }
 
+/// The metadata of an issuer with a path is found before the path (RFC 8414 section 3.1) or behind it (OpenID Connect Discovery
+/// 1.0 section 4), whichever the library looks for. Authlib's program looks for both.
+#[rstest]
+#[case(Library::OpenidClient, "oauth2")]
+#[case(Library::OpenidClient, "oidc")]
+#[case(Library::Oauth4webapi, "oauth2")]
+#[case(Library::Oauth4webapi, "oidc")]
+#[case(Library::Authlib, "both")]
+#[case(Library::XOauth2, "oidc")]
+#[tokio::test]
+async fn at_an_issuer_with_a_path(#[case] library: Library, #[case] discovery: &str) {
+    let key = Key::new("ES256");
+    let client = token_client("partner", &partner(&json!({"privateKeyJwt": {"jwks": key.jwks}})));
+    let rig = Rig::start(Setup {
+        manifests: format!("{}{client}", ISSUER.replace("${ISSUER}", "${ISSUER}/for/partners")),
+        live: true,
+        ..Setup::default()
+    })
+    .await;
+    let mut with = by_key(&key, true);
+    with["path"] = "/for/partners".into();
+    with["discovery"] = discovery.into();
+    let done = library.does(&rig, &task(ORDERS, "orders.read", &with)).await;
+    check(library, &done, ORDERS, "orders.read");
+    let claims = claims_of(done["tokens"]["access_token"].as_str().unwrap());
+    assert_eq!(claims["iss"], rig.url("/for/partners"));
+}
+
 #[rstest]
 #[tokio::test]
 async fn by_a_secret(

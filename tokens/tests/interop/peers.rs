@@ -51,7 +51,7 @@ impl Library {
         }
     }
 
-    /// Begins a task of an application that uses it.
+    /// Begins a task of an application that uses it, at the issuer below the task's `path` if it has one.
     pub async fn begin(self, rig: &Rig, task: &Value) -> Program {
         let mut command = match self {
             Self::OpenidClient | Self::Oauth4webapi => node("client.mjs"),
@@ -68,7 +68,7 @@ impl Library {
         let mut program = Program::start(self.name(), command);
         let mut whole = task.clone();
         whole["library"] = self.name().into();
-        whole["issuer"] = rig.issuer.as_str().into();
+        whole["issuer"] = rig.url(task["path"].as_str().unwrap_or_default()).into();
         whole["ca"] = json!(rig.ca);
         program.say(&whole).await;
         program
