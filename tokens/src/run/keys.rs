@@ -172,15 +172,10 @@ impl Keeper {
 
     async fn due(&self, issuer: &ManagedIssuer, document: &Document) -> Result<Option<Document>, KeepError> {
         let object = call(api::<TokenIssuer>(&self.client, "").get_opt(&issuer.name)).await?;
-<<<<<<< HEAD
-        let annotations = object.and_then(|object| object.metadata.annotations).unwrap_or_default();
-        let asked = annotations.get(ROTATE_KEYS_ANNOTATION).map(String::as_str);
-=======
         let annotations = object
             .and_then(|object| object.metadata.annotations)
             .unwrap_or_default();
-        let asked = annotations.get(ROTATE).map(String::as_str);
->>>>>>> i6-interop
+        let asked = annotations.get(ROTATE_KEYS_ANNOTATION).map(String::as_str);
         let timing = Timing::new(issuer.rotate_every, issuer.longest_token());
         Ok(advance(document, issuer.algorithm, timing, asked, now(), &mut Fresh)?)
     }

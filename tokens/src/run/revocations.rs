@@ -74,12 +74,7 @@ impl Recorder {
             let previous: TokenRevocationStatus = serde_json::from_value(part(&object, "status")).unwrap_or_default();
             let (recorded, finding) = match self.record(&object).await {
                 Ok(sequence) => {
-<<<<<<< HEAD
                     done.insert(uid);
-                    info!(name = name_of(&object).name, sequence, "revoked what a TokenRevocation names");
-                    let message = "it is in the revocation list, which authorizers follow; introspection knows it already";
-                    (i64::try_from(sequence).ok(), Finding::new("Ready", Some(true), "Recorded", message))
-=======
                     info!(
                         name = name_of(&object).name,
                         sequence, "revoked what a TokenRevocation names"
@@ -90,7 +85,6 @@ impl Recorder {
                         i64::try_from(sequence).ok(),
                         Finding::new("Ready", Some(true), "Recorded", message),
                     )
->>>>>>> i6-interop
                 }
                 Err(message) => (None, Finding::new("Ready", Some(false), "NotRecorded", message)),
             };

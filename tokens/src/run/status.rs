@@ -123,28 +123,30 @@ impl Writer {
             let last = client.and_then(|client| used.get(&client.issuer)?.get(&id).copied());
             let previous: TokenClientStatus = previous(&object);
             let generation = object.metadata.generation.unwrap_or_default();
-<<<<<<< HEAD
             let keys = self.keys(client).await;
             let client = client.map(Arc::as_ref);
-            let next = client_status(name, client, problems, last, keys.as_ref(), generation, &previous, clock::now());
-=======
             let next = client_status(
                 name,
-                client.map(Arc::as_ref),
+                client,
                 problems,
                 last,
+                keys.as_ref(),
                 generation,
                 &previous,
                 clock::now(),
             );
->>>>>>> i6-interop
             self.write::<TokenClient, _>(&object, &previous, &next).await;
         }
     }
 
     /// Why the keys that a client publishes cannot be had.
     async fn keys(&self, client: Option<&Arc<Client>>) -> Option<RemoteError> {
-        let Authentication::PrivateKeyJwt { jwks_uri: Some(uri), ca_bundle, .. } = &client?.authentication else {
+        let Authentication::PrivateKeyJwt {
+            jwks_uri: Some(uri),
+            ca_bundle,
+            ..
+        } = &client?.authentication
+        else {
             return None;
         };
         self.service.remote.problem(uri, ca_bundle.as_deref()).await

@@ -15,7 +15,10 @@ const SOON: i64 = 14 * 86_400;
 
 /// What is said of a client. `client` is what it is, unless it has problems; `last_used` is in seconds since 1970; `keys`
 /// is why the keys that it publishes could not be fetched last.
-#[expect(clippy::too_many_arguments, reason = "each is another thing that the status is made of")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is another thing that the status is made of"
+)]
 pub fn client_status(
     name: &ObjectName,
     client: Option<&Client>,
@@ -87,19 +90,16 @@ mod tests {
 
     fn status(problems: &[Problem]) -> TokenClientStatus {
         let now = Timestamp::from_second(NOW).unwrap();
-<<<<<<< HEAD
-        client_status(&ObjectName::new("shop", "partner"), None, problems, Some(NOW), None, 3, &TokenClientStatus::default(), now)
-=======
         client_status(
             &ObjectName::new("shop", "partner"),
             None,
             problems,
             Some(NOW),
+            None,
             3,
             &TokenClientStatus::default(),
             now,
         )
->>>>>>> i6-interop
     }
 
     #[test]
