@@ -26,7 +26,7 @@ pub enum Evidence {
         until: Option<i64>,
     },
     /// It is a token that this issuer gave.
-    Own(AccessClaims),
+    Own(Box<AccessClaims>),
 }
 
 /// Finds out what a token shows. Which keys verify it is chosen by who it says that it is of, and by nothing else that it says.
@@ -36,7 +36,7 @@ pub enum Evidence {
 /// If nobody here trusts it for anything.
 pub async fn examine(service: &Service, call: &Call, name: &'static str, text: &str) -> Result<Evidence, Refusal> {
     if let Some(claims) = own::live(service, call, text).await? {
-        return Ok(Evidence::Own(claims));
+        return Ok(Evidence::Own(Box::new(claims)));
     }
     let wrong = GrantError::Token(name);
     let claimed = token::claimed_issuer(text).ok();

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
+use countersign_identity::Fingerprint;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
-use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
 use crate::directory::{Endpoint, Party, Permit};
@@ -56,10 +56,7 @@ impl Draft {
 
     /// What a partner signed. Its payload is no secret and its signature is left out, so that the record cannot be used.
     pub fn statement(&mut self, text: &str) {
-        let digest: String = Sha256::digest(text.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = Fingerprint::of(text.as_bytes());
         let signed = text.rsplit_once('.').map_or("", |(signed, _)| signed);
         self.statement = Some(format!("sha256:{digest} {signed}"));
     }

@@ -90,16 +90,16 @@ fn is_public(address: IpAddr) -> bool {
                 || (a == 198 && (b == 18 || b == 19));
             !special
         }
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => is_public(IpAddr::V4(v4)),
-            None => {
-                let [a, b, ..] = v6.segments();
-                // 2000::/3 is what is given out; of it, these are not for hosts, or carry an IPv4 address.
-                let inside = a & 0xe000 == 0x2000;
-                let special = (a == 0x2001 && b < 0x0200) || (a == 0x2001 && b == 0x0db8) || a == 0x2002 || a == 0x3fff;
-                inside && !special
+        IpAddr::V6(v6) => {
+            if let Some(v4) = v6.to_ipv4_mapped() {
+                return is_public(IpAddr::V4(v4));
             }
-        },
+            // 2000::/3 is what is given out; of it, these are not for hosts, or carry an IPv4 address.
+            match v6.segments() {
+                [0x2001, ..0x0200 | 0x0db8, ..] | [0x2002 | 0x3fff, ..] => false,
+                [a, ..] => a & 0xe000 == 0x2000,
+            }
+        }
     }
 }
 
@@ -188,11 +188,14 @@ struct Kept {
     failed: Option<(RemoteError, i64)>,
 }
 
+/// A URL, and the authorities that its server is verified with.
+type Place = (String, Option<String>);
+
 /// Keys that clients publish.
 #[derive(Clone)]
 pub struct RemoteKeys {
     guard: Guard,
-    kept: Arc<Mutex<BTreeMap<(String, Option<String>), Arc<Mutex<Kept>>>>>,
+    kept: Arc<Mutex<BTreeMap<Place, Arc<Mutex<Kept>>>>>,
 }
 
 impl RemoteKeys {

@@ -74,12 +74,14 @@ pub type Secrets = BTreeMap<String, Zeroizing<String>>;
 /// Its issuer identifier, and the authorities that its server is verified with: what was fetched with some is not believed with
 /// others.
 type Place = (String, Option<String>);
+/// What is known of one, held by whoever fetches it.
+type Slot = Arc<Mutex<Option<Known>>>;
 
 /// The upstreams of all issuers.
 #[derive(Clone)]
 pub struct Upstreams {
     guard: Guard,
-    known: Arc<Mutex<BTreeMap<Place, Arc<Mutex<Option<Known>>>>>>,
+    known: Arc<Mutex<BTreeMap<Place, Slot>>>,
     secrets: Arc<arc_swap::ArcSwap<Secrets>>,
 }
 
@@ -236,20 +238,17 @@ impl Upstreams {
             .client(&known.metadata.token_endpoint, upstream.ca_bundle.as_deref())
             .map_err(|_| UpstreamError::Exchange("its token endpoint is not at a place that may be reached"))?;
         let mut request = client.post(&known.metadata.token_endpoint);
-        match &upstream.secret_name {
-            Some(name) => {
-                let secrets = self.secrets.load();
-                let secret = secrets.get(name).ok_or(UpstreamError::NoSecret)?;
-                let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-                request = request.basic_auth(encode(&upstream.client_id), Some(encode(secret)));
-            }
-            None => {
-                let key = ring
-                    .signing(now)
-                    .ok_or(UpstreamError::Exchange("there is no key to prove this service with"))?;
-                form.push(("client_assertion_type", ASSERTION_TYPE.to_owned()));
-                form.push(("client_assertion", assertion(key, upstream, jti, now)?));
-            }
+        if let Some(name) = &upstream.secret_name {
+            let secrets = self.secrets.load();
+            let secret = secrets.get(name).ok_or(UpstreamError::NoSecret)?;
+            let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            request = request.basic_auth(encode(&upstream.client_id), Some(encode(secret)));
+        } else {
+            let key = ring
+                .signing(now)
+                .ok_or(UpstreamError::Exchange("there is no key to prove this service with"))?;
+            form.push(("client_assertion_type", ASSERTION_TYPE.to_owned()));
+            form.push(("client_assertion", assertion(key, upstream, jti, now)?));
         }
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(&form)

@@ -112,6 +112,7 @@ pub(super) fn back(call: &Call, target: &Target, pairs: &[(&str, &str)]) -> Stri
 
 /// The client, and its parameters: pushed before, or those of the request itself. Nothing is mixed of both.
 async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), Refusal> {
+    const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used before, or was not used in time");
     let id = call.form.needed("client_id")?;
     let client = call.issuer.clients.get(id).map(Arc::clone);
     let client = client.ok_or(Refusal::NotOffered("no client of that client_id is registered here"))?;
@@ -127,7 +128,6 @@ async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), 
         let pairs: Form = call.form.kept(&[]).into_iter().collect();
         return Ok((client, pairs));
     };
-    const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used before, or was not used in time");
     let kept = digest(&["pushed", call.issuer_id(), uri]);
     let text = service
         .store

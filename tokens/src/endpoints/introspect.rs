@@ -40,13 +40,15 @@ async fn introspect(service: &Service, call: &Call, draft: &mut Draft) -> Result
             unknown
         });
     }
-    if let Some((family, true)) = service.store.family_of(kept_refresh(call, token), call.now).await? {
-        if family.client == party.id() && family.issuer == call.issuer_id() {
-            draft.family = Some(family.id.to_string());
-            return Ok(json!({
-                "active": true, "client_id": family.client, "sub": family.subject, "iss": family.issuer, "exp": family.absolute_end,
-            }));
-        }
+    let family = service.store.family_of(kept_refresh(call, token), call.now).await?;
+    if let Some((family, true)) = family
+        && family.client == party.id()
+        && family.issuer == call.issuer_id()
+    {
+        draft.family = Some(family.id.to_string());
+        return Ok(json!({
+            "active": true, "client_id": family.client, "sub": family.subject, "iss": family.issuer, "exp": family.absolute_end,
+        }));
     }
     Ok(unknown)
 }
