@@ -69,14 +69,14 @@ async fn parties(service: &Service, call: &Call) -> Result<(Party, Subject, Opti
         (Evidence::Own(claims), Some(Evidence::Party { party, until })) => {
             claimed(service, call, &party).await?;
             let until = claims.exp.min(until.unwrap_or(i64::MAX));
-            Ok((party.clone(), behalf(&claims, &party, until)?, Some(claims)))
+            Ok((party.clone(), behalf(&claims, &party, until)?, Some(*claims)))
         }
         (Evidence::Own(claims), None) => {
             let party = clients::authenticate(service, call).await?;
             if !party.is_proven() {
                 return Err(ClientError::OtherMethod.into());
             }
-            Ok((party.clone(), behalf(&claims, &party, claims.exp)?, Some(claims)))
+            Ok((party.clone(), behalf(&claims, &party, claims.exp)?, Some(*claims)))
         }
         (Evidence::Party { party, until }, None) => {
             claimed(service, call, &party).await?;

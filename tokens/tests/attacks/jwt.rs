@@ -240,6 +240,38 @@ async fn rfc8725_2_6_readers_cannot_differ() {
     );
 }
 
+#[tokio::test]
+async fn rfc8725_2_1_and_3_1_tokens_of_this_issuer_are_not_forged() {
+    let world = World::start().await;
+    let told = world.token("shop/partner", ORDERS).await;
+    let claims = told.claims();
+    let jwks = world.visit("/jwks", None).await.body;
+    let published: Value = serde_json::from_str(&jwks).unwrap();
+    let kid = published["keys"][0]["kid"].as_str().unwrap();
+    let attacker = SigningKey::generate(kid, jsonwebtoken::Algorithm::ES256);
+    let mut own_key = json!({"alg": "ES256", "typ": "at+jwt", "kid": kid});
+    own_key["jwk"] = attacker.jwk();
+    let (signed, signature) = told.token().rsplit_once('.').unwrap();
+    let payload = signed.split_once('.').unwrap().1;
+    for forged in [
+        unsigned_token(&claims),
+        hmac_token(jwks.as_bytes(), kid, &claims),
+        hmac_token(published["keys"][0].to_string().as_bytes(), kid, &claims),
+        attacker.token(&claims),
+        attacker.token_with_header(&own_key, &claims),
+        format!(
+            "{}.{payload}.{signature}",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#)
+        ),
+        format!("{signed}."),
+    ] {
+        assert!(!world.is_live("shop/partner", &forged).await, "{forged}");
+        let told = world.exchange_as("shop/back", &forged, &[("audience", ORDERS)]).await;
+        told.refused("invalid_request");
+    }
+    assert!(world.is_live("shop/partner", told.token()).await);
+}
+
 trait PopLast {
     fn pop_last(&self) -> String;
 }

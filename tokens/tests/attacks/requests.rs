@@ -249,3 +249,43 @@ async fn rfc9700_2_5_public_clients_prove_nothing_and_get_nothing_by_that() {
         .await
         .refused("invalid_client");
 }
+
+#[tokio::test]
+async fn rfc9700_4_13_headers_that_proxies_set_prove_nothing() {
+    let rig = limited(2, 1000).await;
+    let form = [("grant_type", "client_credentials"), ("resource", ORDERS)];
+    let mut last = None;
+    for at in 0..10 {
+        let address = format!("192.0.2.{at}");
+        let headers = [
+            (
+                "x-forwarded-client-cert",
+                "By=spiffe://cluster.local;URI=spiffe://cluster.local/ns/shop/sa/web",
+            ),
+            ("x-ssl-client-verify", "SUCCESS"),
+            ("client-cert", ":MIIB:"),
+            ("x-forwarded-for", &*address),
+            ("forwarded", "for=192.0.2.1"),
+        ];
+        let told = rig.send(&rig.http, "/token", &form, &headers).await;
+        assert!(matches!(told.status.as_u16(), 401 | 429), "{told:?}");
+        last = Some(told.status);
+    }
+    assert_eq!(last.unwrap(), 429, "whatever it says of where it comes from");
+}
+
+#[tokio::test]
+async fn rfc9700_2_3_a_token_is_for_one_api_and_says_what_may_be_done_there() {
+    let world = World::start().await;
+    let told = world.token("shop/partner", ORDERS).await;
+    let claims = told.claims();
+    assert_eq!(
+        (&claims["aud"], &claims["scope"]),
+        (&ORDERS.into(), &told.body["scope"])
+    );
+    let form = [("grant_type", "client_credentials")];
+    world
+        .post_as("shop/partner", "/token", &form)
+        .await
+        .refused("invalid_target");
+}

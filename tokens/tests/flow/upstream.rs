@@ -69,7 +69,7 @@ impl Upstream {
         let issuer = format!("https://localhost:{}", server.address().unwrap().port());
         let provider = Arc::new(Provider {
             issuer: issuer.clone(),
-            key: SigningKey::generate("upstream", jsonwebtoken::Algorithm::RS256),
+            key: SigningKey::generate("upstream", jsonwebtoken::Algorithm::ES256),
             codes: Mutex::default(),
             lies: Mutex::new(json!({})),
             other_key: Mutex::default(),
