@@ -22,7 +22,7 @@ pub use credential_waiver::{CredentialWaiver, CredentialWaiverSpec, CredentialWa
 pub use federated_trust_domain::{FederatedTrustDomain, FederatedTrustDomainSpec, FederatedTrustDomainStatus};
 pub use service_identity::{ServiceIdentity, ServiceIdentitySpec, ServiceIdentityStatus};
 pub use token_client::{TokenClient, TokenClientSpec, TokenClientStatus};
-pub use token_issuer::{ROTATE_SIGNING_KEY_ANNOTATION, TokenIssuer, TokenIssuerSpec, TokenIssuerStatus};
+pub use token_issuer::{ROTATE_KEYS_ANNOTATION, TokenIssuer, TokenIssuerSpec, TokenIssuerStatus};
 pub use token_revocation::{TokenRevocation, TokenRevocationSpec, TokenRevocationStatus};
 
 /// The API group of every kind of Countersign.

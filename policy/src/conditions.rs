@@ -66,7 +66,12 @@ pub struct Finding {
 impl Finding {
     /// Says of a condition that it is true or false, or, without a status, that nobody knows; why, in one word; and in words that
     /// tell what to do.
-    pub fn new(name: &'static str, status: Option<bool>, reason: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(
+        name: &'static str,
+        status: Option<bool>,
+        reason: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             name,
             status,

@@ -12,8 +12,16 @@ pub enum LogFormat {
     Text,
 }
 
-/// The level of kube's client: at lower ones it quotes what the API server answered, Secrets too, if it cannot read that.
-const QUIET: &str = "kube_client::client=error";
+/// What holds whatever levels are asked for.
+const ALWAYS: [&str; 4] = [
+    // At lower levels it quotes what the API server answered, Secrets too, if it cannot read that.
+    "kube_client::client=error",
+    // It logs what it also returns, which is told where somebody knows what was tried.
+    "rustls_platform_verifier=off",
+    // Records of decisions are no talk.
+    "countersign_decision=info",
+    "countersign_security=info",
+];
 
 /// Starts logging to standard output. `RUST_LOG` sets the level, by module if need be; the default is `info`.
 pub fn start(format: LogFormat) {
@@ -25,11 +33,11 @@ pub fn start(format: LogFormat) {
     }
 }
 
-/// Takes out of a log what may quote the content of objects, whatever levels are asked for.
+/// Takes out of a log what may quote the content of objects, and leaves the records of decisions in, whatever levels are asked for.
 pub fn discreet(levels: EnvFilter) -> EnvFilter {
-    match QUIET.parse() {
+    ALWAYS.iter().fold(levels, |levels, always| match always.parse() {
         Ok(directive) => levels.add_directive(directive),
-        // It is a constant, so this is never reached; a log that is too talkative would be worse than none.
+        // They are constants, so this is never reached; a log that is too talkative would be worse than none.
         Err(_) => EnvFilter::new("off"),
-    }
+    })
 }

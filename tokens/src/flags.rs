@@ -64,10 +64,10 @@ pub struct Flags {
     /// The trust domain of the workloads.
     #[arg(long, env = "TRUST_DOMAIN", default_value = "cluster.local")]
     pub trust_domain: String,
-    /// The roots of the trust domain: a file in PEM, or a SPIFFE bundle in JSON, which has the keys of JWT-SVIDs too. Without it
-    /// no certificate of a workload counts.
-    #[arg(long, env = "TRUST_BUNDLE")]
-    pub trust_bundle: Option<PathBuf>,
+    /// The roots of the trust domain: a SPIFFE bundle in JSON, which has the keys of JWT-SVIDs too, or a file in PEM. The first of
+    /// several that is there counts. Without one no certificate of a workload counts.
+    #[arg(long, env = "TRUST_BUNDLE", value_delimiter = ',')]
+    pub trust_bundle: Vec<PathBuf>,
     /// The token service's own namespace.
     #[arg(long, env = "POD_NAMESPACE", default_value = "countersign-system")]
     pub namespace: String,

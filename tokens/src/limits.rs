@@ -29,11 +29,15 @@ const HASHING_WAIT: Duration = Duration::from_secs(2);
 /// How much of a client's name is looked at, in characters: a namespace and a name have fewer.
 const LONGEST_ID: usize = 512;
 
+/// How many wait for revocations at a time: each looks into the store twice a second.
+const FOLLOWING: usize = 256;
+
 /// How much is borne.
 pub struct Limits {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     clients: DefaultKeyedRateLimiter<String>,
     hashing: Arc<Semaphore>,
+    following: Arc<Semaphore>,
     clock: DefaultClock,
 }
 
@@ -45,6 +49,7 @@ impl Limits {
             addresses: DefaultKeyedRateLimiter::keyed(quota(rates.address)),
             clients: DefaultKeyedRateLimiter::keyed(quota(rates.client)),
             hashing: Arc::new(Semaphore::new(HASHING)),
+            following: Arc::new(Semaphore::new(FOLLOWING)),
             clock: DefaultClock::default(),
         }
     }
@@ -88,6 +93,16 @@ impl Limits {
         }
     }
 
+    /// A place to wait for revocations.
+    ///
+    /// # Errors
+    ///
+    /// If all are taken.
+    pub fn following(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let place = Arc::clone(&self.following).try_acquire_owned();
+        place.map_err(|_| Refusal::TooMany(1))
+    }
+
     /// Forgets those that have not asked for a while. To be called now and then.
     pub fn shrink(&self) {
         self.addresses.retain_recent();
@@ -116,5 +131,9 @@ mod tests {
         assert!(limits.address(other).is_ok());
         assert!(limits.client("a").is_ok() && limits.client("a").is_ok() && limits.client("a").is_err());
         assert!(limits.client("b").is_ok());
+        let followers: Vec<_> = (0..FOLLOWING).map(|_| limits.following().unwrap()).collect();
+        assert!(matches!(limits.following(), Err(Refusal::TooMany(1))));
+        drop(followers);
+        assert!(limits.following().is_ok());
     }
 }

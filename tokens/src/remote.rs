@@ -33,7 +33,7 @@ pub enum RemoteError {
     Url,
     /// It leads into the cluster or its neighbourhood.
     #[error(
-        "its host is, or resolves to, a private address: allow its network by the flag --allowed-network if that is meant"
+        "its host is, or resolves to, a private address: if that is meant, allow its network by tokens.allowedNetworks of the chart (--allowed-network)"
     )]
     Private,
     /// The authorities cannot be read.
@@ -221,6 +221,14 @@ impl RemoteKeys {
     /// If there are none.
     pub async fn again(&self, url: &str, ca_bundle: Option<&str>, now: i64) -> Result<Arc<KeySet>, RemoteError> {
         self.within(url, ca_bundle, now, AGAIN).await
+    }
+
+    /// Why the keys at a URL could not be had when they were asked for last; none if they could, or nobody asked yet.
+    pub async fn problem(&self, url: &str, ca_bundle: Option<&str>) -> Option<RemoteError> {
+        let place = (url.to_owned(), ca_bundle.map(str::to_owned));
+        let kept = self.kept.lock().await.get(&place).map(Arc::clone)?;
+        let kept = kept.lock().await;
+        kept.failed.as_ref().map(|(error, _)| error.clone())
     }
 
     async fn within(&self, url: &str, ca_bundle: Option<&str>, now: i64, age: i64) -> Result<Arc<KeySet>, RemoteError> {

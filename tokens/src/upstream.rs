@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use countersign_identity::jws::JwsError;
 use countersign_identity::subject_token::{self, Expected, SubjectTokenError};
+use countersign_identity::token::CLOCK_SKEW;
 use countersign_identity::{Algorithm, KeySet, pkce};
 use countersign_policy::tokens::Upstream;
 use serde::Deserialize;
@@ -70,11 +71,15 @@ struct Known {
 /// The secrets that this service has at upstreams, by the names of their Secrets.
 pub type Secrets = BTreeMap<String, Zeroizing<String>>;
 
+/// Its issuer identifier, and the authorities that its server is verified with: what was fetched with some is not believed with
+/// others.
+type Place = (String, Option<String>);
+
 /// The upstreams of all issuers.
 #[derive(Clone)]
 pub struct Upstreams {
     guard: Guard,
-    known: Arc<Mutex<BTreeMap<String, Known>>>,
+    known: Arc<Mutex<BTreeMap<Place, Arc<Mutex<Option<Known>>>>>>,
     secrets: Arc<arc_swap::ArcSwap<Secrets>>,
 }
 
@@ -90,6 +95,8 @@ pub struct SignIn<'a> {
     pub verifier: &'a str,
     /// What is handed on of the client's request (OpenID Connect Core 1.0 section 3.1.2.1).
     pub hints: &'a [(String, String)],
+    /// How long ago the user may have signed in, in seconds, if the client asked for that (`max_age`).
+    pub max_age: Option<u32>,
 }
 
 /// Who signed in.
@@ -122,11 +129,11 @@ impl Upstreams {
     }
 
     async fn known(&self, upstream: &Upstream, now: i64, anew: bool) -> Result<Known, UpstreamError> {
-        let mut all = self.known.lock().await;
-        if let Some(known) = all
-            .get(&upstream.issuer)
-            .filter(|known| !anew && now < known.at + FRESH)
-        {
+        let place = (upstream.issuer.clone(), upstream.ca_bundle.clone());
+        // One that does not answer keeps nobody waiting but those who sign in there.
+        let kept = Arc::clone(self.known.lock().await.entry(place).or_default());
+        let mut kept = kept.lock().await;
+        if let Some(known) = kept.as_ref().filter(|known| !anew && now < known.at + FRESH) {
             return Ok(known.clone());
         }
         let ca = upstream.ca_bundle.as_deref();
@@ -150,7 +157,7 @@ impl Upstreams {
             keys,
             at: now,
         };
-        all.insert(upstream.issuer.clone(), known.clone());
+        *kept = Some(known.clone());
         Ok(known)
     }
 
@@ -248,14 +255,14 @@ impl Upstreams {
             .extend_pairs(&form)
             .finish();
         let answer = exchange(request, body).await?;
-        self.verify(upstream, &answer.id_token, with.nonce, known, now).await
+        self.verify(upstream, &answer.id_token, with, known, now).await
     }
 
     async fn verify(
         &self,
         upstream: &Upstream,
         id_token: &str,
-        nonce: &str,
+        with: &SignIn<'_>,
         known: Known,
         now: i64,
     ) -> Result<User, UpstreamError> {
@@ -282,11 +289,18 @@ impl Upstreams {
         if (several || text("azp").is_some()) && text("azp") != Some(&upstream.client_id) {
             return Err(UpstreamError::IdToken("it is for another client"));
         }
-        if text("nonce") != Some(nonce) {
+        if text("nonce") != Some(with.nonce) {
             return Err(UpstreamError::IdToken("it is of another sign-in"));
         }
         let subject = text("sub").filter(|sub| !sub.is_empty() && sub.len() <= 255);
         let time = |name: &str| claims.members().get(name).and_then(serde_json::Value::as_i64);
+        // Section 3.1.3.7: who asked for a fresh sign-in is not given an old one.
+        let oldest = with.max_age.map(|age| now - i64::from(age) - CLOCK_SKEW);
+        if oldest.is_some_and(|oldest| time("auth_time").is_none_or(|at| at < oldest)) {
+            return Err(UpstreamError::IdToken(
+                "the user signed in longer ago than max_age allows",
+            ));
+        }
         Ok(User {
             subject: subject.ok_or(UpstreamError::IdToken("it names no user"))?.to_owned(),
             auth_time: time("auth_time").or_else(|| time("iat")).unwrap_or(now).min(now),

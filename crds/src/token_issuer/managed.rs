@@ -99,7 +99,7 @@ pub struct Signing {
     #[serde(default)]
     pub algorithm: SigningAlgorithm,
     /// How long a key signs before the next takes over, such as `720h`: from `1h` to `8760h`. A new value of the annotation
-    /// countersign.dev/rotate-signing-key asks for a new key now, and puts the old ones out of use.
+    /// countersign.dev/rotate-keys asks for a new key now, and puts the old ones out of use.
     #[serde(default = "default_rotate_every")]
     #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub rotate_every: String,

@@ -12,7 +12,7 @@ pub use status::{KeyState, SigningKeyStatus, TokenIssuerStatus};
 /// An annotation of a `TokenIssuer` with `managed`. A value that changes asks for a new signing key now, and takes the
 /// old ones out of use at once: tokens that they signed count no more. What the value is does not matter; the time is a
 /// good one.
-pub const ROTATE_SIGNING_KEY_ANNOTATION: &str = "countersign.dev/rotate-signing-key";
+pub const ROTATE_KEYS_ANNOTATION: &str = "countersign.dev/rotate-keys";
 
 /// Names an issuer of tokens, with the keys that verify them and the longest life that it gives them.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]

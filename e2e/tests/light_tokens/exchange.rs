@@ -37,9 +37,17 @@ fn pod(name: &str, account: &str) -> Value {
 }
 
 async fn token(tokens: &Tokens, account: &str, audience: &str, pod: Option<&str>) -> String {
-    let mut arguments = vec!["create".to_owned(), "token".to_owned(), account.to_owned(), format!("--audience={audience}")];
+    let mut arguments = vec![
+        "create".to_owned(),
+        "token".to_owned(),
+        account.to_owned(),
+        format!("--audience={audience}"),
+    ];
     if let Some(pod) = pod {
-        arguments.extend(["--bound-object-kind=Pod".to_owned(), format!("--bound-object-name={pod}")]);
+        arguments.extend([
+            "--bound-object-kind=Pod".to_owned(),
+            format!("--bound-object-name={pod}"),
+        ]);
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     tokens.namespace.kubectl(&arguments).await.unwrap().trim().to_owned()
@@ -73,16 +81,26 @@ async fn a_pod_gets_a_token_for_what_its_identity_names() {
     assert_eq!(claims["scope"], "orders.read");
 
     for (subject, why) in [
-        (token(&tokens, "web", "https://kubernetes.default.svc", Some("web-1")).await, "of another audience"),
+        (
+            token(&tokens, "web", "https://kubernetes.default.svc", Some("web-1")).await,
+            "of another audience",
+        ),
         (token(&tokens, "web", ISSUER, None).await, "not bound to a Pod"),
-        (token(&tokens, "stranger", ISSUER, Some("stranger-1")).await, "without a ServiceIdentity"),
+        (
+            token(&tokens, "stranger", ISSUER, Some("stranger-1")).await,
+            "without a ServiceIdentity",
+        ),
         (format!("{}x", &good[..good.len() - 1]), "with another signature"),
     ] {
-        assert_eq!(exchange(&tokens, &subject).await["error"], "invalid_grant", "{why}");
+        assert_eq!(exchange(&tokens, &subject).await["error"], "invalid_request", "{why}");
     }
     let delete = ["delete", "pod", "web-1", "--grace-period=0", "--force", "--wait=true"];
     tokens.namespace.kubectl(&delete).await.unwrap();
     // Answers of the API server are shared for a second.
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
-    assert_eq!(exchange(&tokens, &good).await["error"], "invalid_grant", "its Pod is gone");
+    assert_eq!(
+        exchange(&tokens, &good).await["error"],
+        "invalid_request",
+        "its Pod is gone"
+    );
 }

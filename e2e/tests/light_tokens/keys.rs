@@ -16,11 +16,16 @@ const SECRET: &str = "countersign-token-keys";
 #[ignore = "needs testbed run --light"]
 async fn the_keys_are_made_kept_and_told() {
     let mut tokens = Tokens::start().await;
-    let status = tokens.until_told("TokenIssuer", "tokenissuers", "e2e", "Ready", "True").await;
+    let status = tokens
+        .until_told("TokenIssuer", "tokenissuers", "e2e", "Ready", "True")
+        .await;
     let kids = tokens.kids().await;
     assert_eq!(status["keys"][0]["kid"], kids[0].as_str());
     assert_eq!(status["keys"][0]["state"], "Signing");
-    assert!(status["jwks"].as_str().unwrap().contains(&kids[0]), "policies read the keys there");
+    assert!(
+        status["jwks"].as_str().unwrap().contains(&kids[0]),
+        "policies read the keys there"
+    );
     tokens.restart().await;
     assert_eq!(tokens.kids().await, kids, "they are the same after a start");
 }
@@ -33,17 +38,22 @@ async fn nobody_else_may_read_them() {
     chart::forbid_secrets(&tokens.testbed).await.unwrap();
     let may = async |account: &str, secret: &str| {
         let user = format!("system:serviceaccount:{}:{account}", chart::NAMESPACE);
-        let user =
-            ApiUser::admin_of(&tokens.testbed, chart::NAMESPACE).impersonate(&user, &["system:serviceaccounts"]);
+        let user = ApiUser::admin_of(&tokens.testbed, chart::NAMESPACE).impersonate(&user, &["system:serviceaccounts"]);
         let path = format!("/api/v1/{{ns}}/secrets/{secret}");
         user.send("GET", &path, "application/json", &Value::Null).await
     };
     assert!(may("countersign-tokens", SECRET).await.is_ok());
     for account in ["countersign", "countersign-signer", "default"] {
-        assert!(may(account, SECRET).await.is_err(), "{account} may read the keys of tokens");
+        assert!(
+            may(account, SECRET).await.is_err(),
+            "{account} may read the keys of tokens"
+        );
     }
     let told = may("countersign-tokens", "countersign-ca").await.unwrap_err();
-    assert!(told.contains("forbidden"), "the token service may read the authority's keys: {told}");
+    assert!(
+        told.contains("forbidden"),
+        "the token service may read the authority's keys: {told}"
+    );
 }
 
 #[tokio::test]
@@ -51,7 +61,13 @@ async fn nobody_else_may_read_them() {
 async fn an_annotation_turns_them_at_once() {
     let tokens = Tokens::start().await;
     let before = tokens.kids().await;
-    let annotate = ["annotate", "tokenissuer", "e2e", "--overwrite", "countersign.dev/rotate-keys=stolen"];
+    let annotate = [
+        "annotate",
+        "tokenissuer",
+        "e2e",
+        "--overwrite",
+        "countersign.dev/rotate-keys=stolen",
+    ];
     tokens.testbed.kubectl(&annotate).await.unwrap();
     wait_for("another key", Duration::from_secs(40), || async {
         let kids = tokens.kids().await;
@@ -73,7 +89,13 @@ async fn keys_that_are_gone_are_made_anew() {
     let secrets: Api<Secret> = Api::namespaced(tokens.testbed.client(), chart::NAMESPACE);
     secrets.delete(SECRET, &DeleteParams::default()).await.unwrap();
     wait_for("new keys", Duration::from_secs(40), || async {
-        let text = tokens.http.get(format!("{}/jwks", crate::service::ISSUER)).send().await?.text().await?;
+        let text = tokens
+            .http
+            .get(format!("{}/jwks", crate::service::ISSUER))
+            .send()
+            .await?
+            .text()
+            .await?;
         anyhow::ensure!(text.contains("kid") && !text.contains(&before[0]), "there are {text}");
         Ok(())
     })

@@ -11,8 +11,13 @@ async fn a_client_gets_a_token_as_soon_as_it_is_there() {
     let key = key();
     let client = tokens.client("partner", &key).await;
     let claims = claims(&tokens.ask(&key, &client).await).unwrap();
-    assert_eq!((&claims["client_id"], &claims["aud"]), (&json!(client), &json!("https://orders.example")));
-    let status = tokens.until_told("TokenClient", "tokenclients", "partner", "Ready", "True").await;
+    assert_eq!(
+        (&claims["client_id"], &claims["aud"]),
+        (&json!(client), &json!("https://orders.example"))
+    );
+    let status = tokens
+        .until_told("TokenClient", "tokenclients", "partner", "Ready", "True")
+        .await;
     assert_eq!(status["clientId"], client);
     assert_eq!(status["authentication"], "PrivateKeyJwt");
     let table = tokens.namespace.kubectl(&["get", "tokenclients"]).await.unwrap();
@@ -28,9 +33,14 @@ async fn a_client_that_asks_for_too_much_is_told_and_gets_nothing() {
     let more = r#"[{"op": "replace", "path": "/spec/audiences/0/scopes", "value": ["orders.read", "everything"]}]"#;
     let patch = ["patch", "tokenclient", "greedy", "--type=json", "--patch", more];
     tokens.namespace.kubectl(&patch).await.unwrap();
-    let status = tokens.until_told("TokenClient", "tokenclients", "greedy", "Ready", "False").await;
+    let status = tokens
+        .until_told("TokenClient", "tokenclients", "greedy", "Ready", "False")
+        .await;
     let message = status["conditions"][0]["message"].as_str().unwrap();
-    assert!(message.contains("spec.audiences[0].scopes") && message.contains("everything"), "{message}");
+    assert!(
+        message.contains("spec.audiences[https://orders.example].scopes") && message.contains("everything"),
+        "{message}"
+    );
     assert_eq!(tokens.ask(&key, &client).await["error"], "invalid_client");
 }
 
@@ -48,9 +58,16 @@ async fn what_is_revoked_gets_no_token() {
         "spec": {"issuer": "e2e", "client": client, "until": until.to_string(), "reason": "its key was stolen"},
     });
     tokens.testbed.apply(&object.to_string()).await.unwrap();
-    let status = tokens.until_told("TokenRevocation", "tokenrevocations", &name, "Ready", "True").await;
+    let status = tokens
+        .until_told("TokenRevocation", "tokenrevocations", &name, "Ready", "True")
+        .await;
     assert!(status["recorded"].as_i64().unwrap() > 0);
     assert_eq!(tokens.ask(&key, &client).await["error"], "invalid_grant");
-    let list = tokens.http.get(format!("{}/revocations", crate::service::ISSUER)).send().await.unwrap();
+    let list = tokens
+        .http
+        .get(format!("{}/revocations", crate::service::ISSUER))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(list.text().await.unwrap().split('.').count(), 3);
 }

@@ -48,7 +48,14 @@ impl Tokens {
         let folder = TempDir::new().unwrap();
         let http = certificate(folder.path());
         let child = spawn(&testbed, folder.path()).await;
-        let tokens = Self { testbed, namespace, http, child, folder, _turn: turn };
+        let tokens = Self {
+            testbed,
+            namespace,
+            http,
+            child,
+            folder,
+            _turn: turn,
+        };
         tokens.until_ready().await;
         tokens
     }
@@ -74,15 +81,38 @@ impl Tokens {
 
     /// The keys that it publishes.
     pub async fn kids(&self) -> Vec<String> {
-        let text = self.http.get(format!("{ISSUER}/jwks")).send().await.unwrap().text().await.unwrap();
+        let text = self
+            .http
+            .get(format!("{ISSUER}/jwks"))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         let set: Value = serde_json::from_str(&text).unwrap();
-        set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+        set["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key["kid"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// Sends a form.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
-        let request = self.http.post(format!("{ISSUER}{path}")).header("content-type", "application/x-www-form-urlencoded");
-        let text = request.body(e2e::form(form)).send().await.unwrap().text().await.unwrap();
+        let request = self
+            .http
+            .post(format!("{ISSUER}{path}"))
+            .header("content-type", "application/x-www-form-urlencoded");
+        let text = request
+            .body(e2e::form(form))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         serde_json::from_str(&text).unwrap()
     }
 
@@ -94,7 +124,10 @@ impl Tokens {
         let assertion = key.assertion(&claims);
         let form = [
             ("grant_type", "client_credentials"),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
             ("client_assertion", &assertion),
         ];
         self.post("/token", &form).await
@@ -112,7 +145,8 @@ impl Tokens {
             },
         });
         self.namespace.apply(&object.to_string()).await.unwrap();
-        self.until_told("TokenClient", "tokenclients", name, "Ready", "True").await;
+        self.until_told("TokenClient", "tokenclients", name, "Ready", "True")
+            .await;
         format!("{}/{name}", self.namespace.name())
     }
 
@@ -130,7 +164,10 @@ impl Tokens {
             let object = api.get(name).await?;
             let said = &object.data["status"];
             let conditions = said["conditions"].as_array().context("nothing is said of it")?;
-            let found = conditions.iter().find(|one| one["type"] == condition).context("no such condition")?;
+            let found = conditions
+                .iter()
+                .find(|one| one["type"] == condition)
+                .context("no such condition")?;
             ensure!(found["status"] == status, "it is {found}");
             Ok(said.clone())
         })
@@ -146,7 +183,10 @@ impl Drop for Tokens {
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             let lines: Vec<_> = log.lines().collect();
-            eprintln!("--- the token service's log\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+            eprintln!(
+                "--- the token service's log\n{}",
+                lines[lines.len().saturating_sub(40)..].join("\n")
+            );
         }
     }
 }
@@ -164,9 +204,22 @@ pub fn issuer() -> Value {
 
 async fn spawn(testbed: &Testbed, folder: &Path) -> Child {
     let kubeconfig = chart::kubeconfig_of(testbed, "countersign-tokens").await.unwrap();
-    let out = || Stdio::from(File::options().create(true).append(true).open(folder.join("log")).unwrap());
+    let out = || {
+        Stdio::from(
+            File::options()
+                .create(true)
+                .append(true)
+                .open(folder.join("log"))
+                .unwrap(),
+        )
+    };
     Command::new(binary())
-        .args(["--listen", &format!("127.0.0.1:{PORT}"), "--metrics-listen", &format!("127.0.0.1:{METRICS}")])
+        .args([
+            "--listen",
+            &format!("127.0.0.1:{PORT}"),
+            "--metrics-listen",
+            &format!("127.0.0.1:{METRICS}"),
+        ])
         .arg("--tls-certificate")
         .arg(folder)
         .args(["--store-url", &format!("sqlite:{}", folder.join("tokens.db").display())])
@@ -175,7 +228,12 @@ async fn spawn(testbed: &Testbed, folder: &Path) -> Child {
         .stdout(out())
         .stderr(out())
         .spawn()
-        .with_context(|| format!("{}: build it with `cargo build -p countersign-tokens`", binary().display()))
+        .with_context(|| {
+            format!(
+                "{}: build it with `cargo build -p countersign-tokens`",
+                binary().display()
+            )
+        })
         .unwrap()
 }
 
@@ -192,7 +250,10 @@ fn certificate(folder: &Path) -> reqwest::Client {
 /// The token service as cargo built it, beside the test.
 fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap_or(Path::new(".")).join("countersign-tokens")
+    test.ancestors()
+        .nth(2)
+        .unwrap_or(Path::new("."))
+        .join("countersign-tokens")
 }
 
 /// A key of a client.
@@ -203,7 +264,9 @@ pub fn key() -> SigningKey {
 /// The claims of a token, unverified.
 pub fn claims(told: &Value) -> Result<Value> {
     use base64::Engine as _;
-    let token = told["access_token"].as_str().with_context(|| format!("no token: {told}"))?;
+    let token = told["access_token"]
+        .as_str()
+        .with_context(|| format!("no token: {told}"))?;
     let payload = token.split('.').nth(1).context("no JWT")?;
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload)?;
     Ok(serde_json::from_slice(&payload)?)

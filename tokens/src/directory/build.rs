@@ -149,9 +149,12 @@ fn workloads(sources: &Sources, directory: &mut Directory) {
         if holders.other(parsed).is_some() {
             continue;
         }
-        workload
-            .tokens
-            .retain(|issuer, _| directory.issuers.contains_key(issuer));
+        // What one issuer cannot give does not take from another.
+        let whole = workload.clone();
+        workload.tokens.retain(|name, _| {
+            let issuer = directory.issuers.get(name);
+            issuer.is_some_and(|issuer| tokens::check_workload(&whole, &issuer.managed).is_empty())
+        });
         let account = (workload.object.namespace.clone(), workload.service_account.clone());
         directory.workloads.insert(account, Arc::new(workload));
     }

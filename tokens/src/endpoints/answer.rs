@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, PRAGMA, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -20,6 +20,9 @@ const SAFE: [(&str, &str); 3] = [
     ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),
 ];
+
+/// Browsers are to come back by TLS alone (FAPI 2.0 Security Profile section 5.2.3). Machines look at no such header.
+const TLS_ONLY: &str = "max-age=31536000";
 
 fn build(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
@@ -60,7 +63,10 @@ pub(super) fn public(kind: &'static str, body: String, seconds: i64) -> Response
 
 /// A sentence for people.
 pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Response {
-    build(status, "text/plain; charset=utf-8", format!("{}\n", text.into()))
+    let mut response = build(status, "text/plain; charset=utf-8", format!("{}\n", text.into()));
+    let tls_only = HeaderValue::from_static(TLS_ONLY);
+    response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, tls_only);
+    response
 }
 
 /// The method is another.
@@ -124,7 +130,9 @@ pub(super) fn redirect(to: &str) -> Response {
     let mut response = build(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "");
     match HeaderValue::from_str(to) {
         Ok(value) => {
-            response.headers_mut().insert(LOCATION, value);
+            let headers = response.headers_mut();
+            headers.insert(LOCATION, value);
+            headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TLS_ONLY));
             response
         }
         Err(_) => plain(StatusCode::BAD_REQUEST, "the address to go on at cannot be written"),

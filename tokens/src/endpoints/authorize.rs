@@ -41,6 +41,9 @@ pub(super) struct UnderWay {
     pub nonce: String,
     /// What the upstream's code is redeemed with.
     pub verifier: String,
+    /// How long ago the user may have signed in, in seconds.
+    #[serde(default)]
+    pub max_age: Option<u32>,
     /// The digest of the browser's cookie.
     pub browser: [u8; 32],
 }
@@ -264,6 +267,8 @@ async fn begin(
             hints.push((name.to_owned(), value.to_owned()));
         }
     }
+    let max_age = form.one("max_age")?.map(str::parse).transpose();
+    let max_age = max_age.map_err(|_| Refusal::Malformed("max_age is a number of seconds"))?;
     let callback = call.issuer.place.url(Endpoint::Callback);
     let sign_in = SignIn {
         callback: &callback,
@@ -271,6 +276,7 @@ async fn begin(
         nonce: &nonce,
         verifier: &verifier,
         hints: &hints,
+        max_age,
     };
     let url = service
         .upstreams
@@ -285,6 +291,7 @@ async fn begin(
         state: target.state.clone(),
         nonce: nonce.clone(),
         verifier: verifier.clone(),
+        max_age,
         browser: digest(&["browser", &browser]),
     };
     let text = serde_json::to_string(&under_way).map_err(|_| Refusal::Unavailable("the store"))?;

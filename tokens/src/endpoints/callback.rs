@@ -108,6 +108,7 @@ async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut D
         nonce: &under_way.nonce,
         verifier: &under_way.verifier,
         hints: &[],
+        max_age: under_way.max_age,
     };
     let jti = random_text(&service.random::<32>()?);
     let given = call.form.needed("code")?;

@@ -36,6 +36,7 @@ async fn list(service: &Service, call: &Call) -> Result<String, Refusal> {
     let since: u64 = since
         .parse()
         .map_err(|_| Refusal::Malformed("since is the `sequence` of the list before"))?;
+    let _place = service.limits.following()?;
     let rounds = WAIT.as_millis() / LOOK.as_millis();
     for _ in 0..rounds {
         let news = service.store.revocations_since(issuer.clone(), since, MOST).await?;

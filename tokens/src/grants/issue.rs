@@ -13,7 +13,7 @@ use crate::protocol::Refusal;
 use crate::protocol::refusal::GrantError;
 use crate::record::Draft;
 use crate::service::{Call, Service, digest};
-use crate::store::FamilyId;
+use crate::store::{Facts, FamilyId};
 
 /// A successful answer (RFC 6749 section 5.1). Whoever sees it has the tokens.
 #[derive(Serialize)]
@@ -101,12 +101,13 @@ pub async fn issue(
         return Err(GrantError::Past.into());
     }
     draft.token = Some(claims.jti.clone());
-    // Whoever is revoked gets nothing that would be refused anyway.
-    if service
-        .store
-        .is_revoked(claims.iss.clone(), claims.facts(), call.now)
-        .await?
-    {
+    // Whoever is revoked gets nothing that would be refused anyway. The family was looked at when it was used: of many uses at
+    // once one wins, and what it gets is dead with the family.
+    let facts = Facts {
+        family: None,
+        ..claims.facts()
+    };
+    if service.store.is_revoked(claims.iss.clone(), facts, call.now).await? {
         return Err(GrantError::Revoked.into());
     }
     let text = serde_json::to_string(&claims).map_err(|_| Refusal::Unavailable("the issuer's signing key"))?;

@@ -15,7 +15,7 @@ use crate::protocol::Refusal;
 use crate::protocol::refusal::{ClientError, GrantError};
 use crate::record::Draft;
 use crate::service::{Call, Service, digest};
-use crate::store::{Family, FamilyId, Rotation, Use};
+use crate::store::{Facts, Family, FamilyId, Rotation, Use};
 
 /// What a refresh family was granted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,17 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     let key = confirmation.as_ref().map(Confirmation::text);
     if granted.key.is_some() && granted.key != key {
         return Err(GrantError::OtherKey.into());
+    }
+    // A revocation of all that was issued before a time takes the family that began before it along.
+    let began = Facts {
+        jti: String::new(),
+        subject: family.subject.clone(),
+        client: family.client.clone(),
+        family: Some(family.id.to_string()),
+        issued: family.created,
+    };
+    if service.store.is_revoked(family.issuer.clone(), began, call.now).await? {
+        return Err(GrantError::Revoked.into());
     }
     let permit = narrowed(
         call,

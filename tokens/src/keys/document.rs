@@ -6,9 +6,6 @@ use countersign_policy::tokens::SigningAlgorithm;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// The entry of the Secret.
-pub const ENTRY: &str = "keys.json";
-
 /// All that is kept of the keys of an issuer.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -73,7 +70,7 @@ impl From<Algorithm> for SigningAlgorithm {
 
 /// What is kept cannot be read. It is told without what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("its entry {ENTRY} is damaged: put it back from a backup, or delete the Secret to begin with new keys")]
+#[error("its entry is damaged: put it back from a backup, or take it out of the Secret to begin with new keys")]
 pub struct Damaged;
 
 impl Document {

@@ -27,7 +27,9 @@ pub enum Refusal {
     #[error("only the response type `code` is offered: implicit and hybrid flows are not (RFC 9700 section 2.1.2)")]
     UnsupportedResponse,
     /// The client may not use the grant.
-    #[error("the client may not use this grant: its TokenClient does not name it in `spec.grants`")]
+    #[error(
+        "the client may not use this grant: its TokenClient does not name it in `spec.grants`, and a workload has client_credentials and token exchange only"
+    )]
     GrantNotAllowed,
     /// Who asks did not prove who it is.
     #[error("client authentication failed: {0}")]
@@ -102,9 +104,6 @@ pub enum ClientError {
     /// The certificate is another's.
     #[error("its certificate is not the one that is registered: {0}")]
     Certificate(String),
-    /// The client may not be used: its object, or its issuer's, is not in order.
-    #[error("the client is not in order: see the status of the TokenClient")]
-    NotReady,
 }
 
 /// Why what was shown for a token is not good.
@@ -285,7 +284,6 @@ impl ClientError {
             Self::Secret => "Secret",
             Self::NoCertificate => "NoCertificate",
             Self::Certificate(_) => "Certificate",
-            Self::NotReady => "ClientNotReady",
         }
     }
 }

@@ -1,36 +1,42 @@
-//! The roots of the trust domain, from a file that somebody else keeps current.
+//! The roots of the trust domain, from files that somebody else keeps current.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use countersign_identity::{Bundle, TrustDomain};
 use tracing::warn;
 
-/// Reads the roots: PEM, or a SPIFFE bundle in JSON.
-pub(super) async fn read(path: &Path, trust_domain: &TrustDomain) -> Option<Arc<Bundle>> {
-    let bytes = match tokio::fs::read(path).await {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            warn!(path = %path.display(), %error, "the trust bundle cannot be read: no certificate of a workload counts");
-            return None;
+/// Reads the roots from the first place where there are some.
+pub(super) async fn read(places: &[PathBuf], trust_domain: &TrustDomain) -> Option<Arc<Bundle>> {
+    for place in places {
+        match tokio::fs::read(place).await {
+            Ok(bytes) => match parse(&bytes, trust_domain) {
+                Ok(bundle) => return Some(Arc::new(bundle)),
+                Err(error) => told(place, &error),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => told(place, &error.to_string()),
         }
-    };
+    }
+    if !places.is_empty() {
+        warn!("there is no trust bundle: no certificate of a workload counts");
+    }
+    None
+}
+
+fn told(place: &Path, error: &str) {
+    warn!(place = %place.display(), error, "the trust bundle cannot be used");
+}
+
+/// A SPIFFE bundle in JSON, or roots in PEM.
+fn parse(bytes: &[u8], trust_domain: &TrustDomain) -> Result<Bundle, String> {
     if bytes.trim_ascii_start().first() == Some(&b'{') {
-        let text = String::from_utf8_lossy(&bytes);
-        return match Bundle::from_jwks(trust_domain.clone(), &text) {
-            Ok(received) => Some(Arc::new(received.bundle)),
-            Err(error) => {
-                warn!(path = %path.display(), %error, "the trust bundle is none");
-                None
-            }
-        };
+        let text = String::from_utf8_lossy(bytes);
+        let received = Bundle::from_jwks(trust_domain.clone(), &text).map_err(|error| error.to_string())?;
+        return Ok(received.bundle);
     }
     let mut bundle = Bundle::new(trust_domain.clone());
-    match bundle.add_pem(&bytes) {
-        Ok(_) => Some(Arc::new(bundle)),
-        Err(error) => {
-            warn!(path = %path.display(), %error, "the trust bundle is none");
-            None
-        }
-    }
+    bundle.add_pem(bytes).map_err(|error| error.to_string())?;
+    Ok(bundle)
 }

@@ -27,7 +27,7 @@ const PERIOD: Duration = Duration::from_secs(30);
 struct Builder {
     service: Arc<Service>,
     trust_domain: TrustDomain,
-    trust_bundle: Option<std::path::PathBuf>,
+    trust_bundle: Vec<std::path::PathBuf>,
     issuers: Store<DynamicObject>,
     clients: Store<DynamicObject>,
     identities: Store<DynamicObject>,
@@ -61,10 +61,7 @@ impl Builder {
             }
         }
         loop {
-            let roots = match &self.trust_bundle {
-                Some(path) => bundle::read(path, &self.trust_domain).await,
-                None => None,
-            };
+            let roots = bundle::read(&self.trust_bundle, &self.trust_domain).await;
             self.build(roots);
             if matches!(timeout(PERIOD, changes.changed()).await, Ok(Err(_))) {
                 return;

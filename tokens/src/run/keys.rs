@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_lc_rs::rand::SystemRandom;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign_crds::TokenIssuer;
+use countersign_crds::{ROTATE_KEYS_ANNOTATION, TokenIssuer};
 use countersign_policy::tokens::{ManagedIssuer, SigningAlgorithm};
 use countersign_runtime::client::CALL_LIMIT;
 use countersign_runtime::lease::Leadership;
@@ -32,8 +32,6 @@ use crate::service::Service;
 
 /// The Secret.
 pub(super) const SECRET: &str = "countersign-token-keys";
-/// Asks for new keys at once, and for the old ones to count no more: the annotation of a TokenIssuer.
-const ROTATE: &str = "countersign.dev/rotate-keys";
 /// How often it is looked whether a key turns.
 const PERIOD: Duration = Duration::from_secs(10);
 
@@ -177,7 +175,7 @@ impl Keeper {
         let annotations = object
             .and_then(|object| object.metadata.annotations)
             .unwrap_or_default();
-        let asked = annotations.get(ROTATE).map(String::as_str);
+        let asked = annotations.get(ROTATE_KEYS_ANNOTATION).map(String::as_str);
         let timing = Timing::new(issuer.rotate_every, issuer.longest_token());
         Ok(advance(document, issuer.algorithm, timing, asked, now(), &mut Fresh)?)
     }

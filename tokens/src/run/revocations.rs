@@ -1,5 +1,6 @@
 //! What users revoke (`TokenRevocation`), into the revocation list. One replica does it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,9 +49,10 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         if recorder.objects.wait_until_ready().await.is_err() {
             return;
         }
+        let mut done = BTreeSet::new();
         loop {
             if recorder.leadership.holds() {
-                recorder.record_all().await;
+                recorder.record_all(&mut done).await;
             }
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },
@@ -61,14 +63,18 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
 }
 
 impl Recorder {
-    async fn record_all(&self) {
+    /// Records all that was not recorded since this replica began: the store may have been lost, and to record again changes
+    /// nothing.
+    async fn record_all(&self, done: &mut BTreeSet<String>) {
         for object in sorted(&self.objects) {
-            let previous: TokenRevocationStatus = serde_json::from_value(part(&object, "status")).unwrap_or_default();
-            if previous.recorded.is_some() {
+            let uid = object.metadata.uid.clone().unwrap_or_default();
+            if done.contains(&uid) {
                 continue;
             }
+            let previous: TokenRevocationStatus = serde_json::from_value(part(&object, "status")).unwrap_or_default();
             let (recorded, finding) = match self.record(&object).await {
                 Ok(sequence) => {
+                    done.insert(uid);
                     info!(
                         name = name_of(&object).name,
                         sequence, "revoked what a TokenRevocation names"
@@ -99,6 +105,10 @@ impl Recorder {
             problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         };
         let revocation = tokens::revocation(&name_of(object).name, &part(object, "spec")).map_err(problems)?;
+        let wrong = tokens::check_revocation(&revocation, now());
+        if !wrong.is_empty() {
+            return Err(problems(wrong));
+        }
         let issuers = self.service.directory.load();
         let issuer = issuers.issuers.get(&revocation.issuer).ok_or_else(|| {
             format!(

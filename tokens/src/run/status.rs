@@ -7,13 +7,14 @@ use std::time::Duration;
 use countersign_crds::token_client::TokenClientStatus;
 use countersign_crds::token_issuer::TokenIssuerStatus;
 use countersign_crds::{GROUP, TokenClient, TokenIssuer, VERSION};
+use countersign_policy::tokens::{Authentication, Client};
 use countersign_policy::world::ObjectName;
 use countersign_runtime::client::CALL_LIMIT;
 use countersign_runtime::clock;
 use countersign_runtime::lease::Leadership;
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
-use kube::{Client, Resource, ResourceExt as _};
+use kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -24,7 +25,7 @@ use tracing::warn;
 use super::objects::{api, name_of, part};
 use super::{FIELD_MANAGER, Parts, Working, until};
 use crate::directory::{Built, Endpoint};
-use crate::remote::{Guard, Networks, fetch_text};
+use crate::remote::{Guard, Networks, RemoteError, fetch_text};
 use crate::service::Service;
 use crate::status::{Discovery, IssuerView, client_status, issuer_status};
 
@@ -33,7 +34,7 @@ const PERIOD: Duration = Duration::from_secs(30);
 
 struct Writer {
     service: Arc<Service>,
-    client: Client,
+    client: kube::Client,
     built: watch::Receiver<Arc<Built>>,
     leadership: Leadership,
     /// Reaches an issuer wherever it is: an administrator named it.
@@ -122,17 +123,33 @@ impl Writer {
             let last = client.and_then(|client| used.get(&client.issuer)?.get(&id).copied());
             let previous: TokenClientStatus = previous(&object);
             let generation = object.metadata.generation.unwrap_or_default();
+            let keys = self.keys(client).await;
+            let client = client.map(Arc::as_ref);
             let next = client_status(
                 name,
-                client.map(Arc::as_ref),
+                client,
                 problems,
                 last,
+                keys.as_ref(),
                 generation,
                 &previous,
                 clock::now(),
             );
             self.write::<TokenClient, _>(&object, &previous, &next).await;
         }
+    }
+
+    /// Why the keys that a client publishes cannot be had.
+    async fn keys(&self, client: Option<&Arc<Client>>) -> Option<RemoteError> {
+        let Authentication::PrivateKeyJwt {
+            jwks_uri: Some(uri),
+            ca_bundle,
+            ..
+        } = &client?.authentication
+        else {
+            return None;
+        };
+        self.service.remote.problem(uri, ca_bundle.as_deref()).await
     }
 
     /// As clients do: by the public authorities, or by those of the trust domain, which serve within the cluster.

@@ -8,22 +8,29 @@ use countersign_policy::world::ObjectName;
 use jiff::Timestamp;
 
 use super::{summary, time};
+use crate::remote::RemoteError;
 
 /// How long before its end a secret is warned of, in seconds.
 const SOON: i64 = 14 * 86_400;
 
-/// What is said of a client. `client` is what it is, unless it has problems; `last_used` is in seconds since 1970.
+/// What is said of a client. `client` is what it is, unless it has problems; `last_used` is in seconds since 1970; `keys`
+/// is why the keys that it publishes could not be fetched last.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is another thing that the status is made of"
+)]
 pub fn client_status(
     name: &ObjectName,
     client: Option<&Client>,
     problems: &[Problem],
     last_used: Option<i64>,
+    keys: Option<&RemoteError>,
     generation: i64,
     previous: &TokenClientStatus,
     now: Timestamp,
 ) -> TokenClientStatus {
     let expiry = client.and_then(Client::key_expiry);
-    let mut conditions = vec![ready(problems, expiry, now)];
+    let mut conditions = vec![ready(problems, expiry, keys, now)];
     if let Some(client) = client
         && let Authentication::Secret(_) = client.authentication
     {
@@ -48,7 +55,7 @@ pub fn client_status(
     }
 }
 
-fn ready(problems: &[Problem], expiry: Option<i64>, now: Timestamp) -> Finding {
+fn ready(problems: &[Problem], expiry: Option<i64>, keys: Option<&RemoteError>, now: Timestamp) -> Finding {
     if !problems.is_empty() {
         return Finding::new(
             "Ready",
@@ -56,6 +63,10 @@ fn ready(problems: &[Problem], expiry: Option<i64>, now: Timestamp) -> Finding {
             "Invalid",
             format!("it gets no token: {}", summary(problems)),
         );
+    }
+    if let Some(error) = keys {
+        let message = format!("it gets no token: the keys at spec.authentication.privateKeyJwt.jwksUri: {error}");
+        return Finding::new("Ready", Some(false), "NoKeys", message);
     }
     match expiry {
         Some(end) if end - now.as_second() < SOON => {
@@ -84,6 +95,7 @@ mod tests {
             None,
             problems,
             Some(NOW),
+            None,
             3,
             &TokenClientStatus::default(),
             now,

@@ -10,10 +10,6 @@ pub enum Once {
     Assertion,
     /// The `jti` of a DPoP proof, with its key (RFC 9449 section 11.1).
     DpopProof,
-    /// The `jti` of a request object (RFC 9101 section 10.8).
-    RequestObject,
-    /// A subject or actor token that its issuer means for one exchange (RFC 8693).
-    SubjectToken,
 }
 
 impl Once {
@@ -21,8 +17,6 @@ impl Once {
         match self {
             Self::Assertion => 1,
             Self::DpopProof => 2,
-            Self::RequestObject => 3,
-            Self::SubjectToken => 4,
         }
     }
 }

@@ -23,11 +23,13 @@ impl Store {
     pub async fn is_revoked(&self, issuer: String, facts: Facts, now: i64) -> Result<bool, StoreError> {
         self.read(move |conn| {
             Box::pin(async move {
-                // Each alternative is one look into the primary key. The kinds are those of `RevocationKind`.
-                let select = "SELECT 1 FROM revocations WHERE issuer = $1 AND ends_at > $2 \
+                // Each alternative is one look into the primary key: SQLite sees that only if each has the issuer. The kinds
+                // are those of `RevocationKind`.
+                let select = "SELECT 1 FROM revocations WHERE ends_at > $2 \
                               AND (issued_before IS NULL OR issued_before > $3) \
-                              AND ((kind = 1 AND value = $4) OR (kind = 2 AND value = $5) OR (kind = 3 AND value = $6) \
-                              OR (kind = 4 AND value = $7) OR (kind = 5 AND value = '')) LIMIT 1";
+                              AND ((issuer = $1 AND kind = 1 AND value = $4) OR (issuer = $1 AND kind = 2 AND value = $5) \
+                              OR (issuer = $1 AND kind = 3 AND value = $6) OR (issuer = $1 AND kind = 4 AND value = $7) \
+                              OR (issuer = $1 AND kind = 5 AND value = '')) LIMIT 1";
                 // No family has the empty name.
                 let family = facts.family.as_deref().unwrap_or_default();
                 let with = values![

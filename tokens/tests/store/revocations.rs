@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use countersign_tokens::store::{Revocation, RevocationKind, Store};
+use countersign_tokens::store::{Facts, Revocation, RevocationKind, Store};
 use rstest::rstest;
 
 use crate::rig::{Database, ISSUER, Kind, NOW, digest, family, open, rotate, usage};
@@ -86,6 +86,57 @@ async fn what_is_revoked_again_is_extended_and_never_narrowed(#[case] kind: Kind
     assert_eq!(revoke(before(None, NOW)).await.unwrap(), 3);
     assert_eq!(revoke(before(Some(NOW + 99), NOW)).await.unwrap(), 3);
     assert_eq!(since(&store, 0).await, [(3, before(None, NOW + 60))]);
+}
+
+#[rstest]
+#[case::jti(RevocationKind::Jti, "one")]
+#[case::subject(RevocationKind::Subject, "alice")]
+#[case::client(RevocationKind::Client, "shop/web")]
+#[case::family(RevocationKind::Family, "family")]
+#[case::all(RevocationKind::IssuedBefore, "")]
+#[tokio::test]
+async fn a_token_is_revoked_by_whatever_names_it(
+    #[values(Kind::Memory, Kind::Sqlite, Kind::Postgres)] database: Kind,
+    #[case] kind: RevocationKind,
+    #[case] value: &str,
+) {
+    let (_database, store) = open(database).await;
+    let token = Facts {
+        jti: "one".to_owned(),
+        subject: "alice".to_owned(),
+        client: "shop/web".to_owned(),
+        family: Some("family".to_owned()),
+        issued: NOW - 5,
+    };
+    let newer = Facts {
+        issued: NOW,
+        ..token.clone()
+    };
+    let ask = |issuer: &str, facts: &Facts, now| store.is_revoked(issuer.to_owned(), facts.clone(), now);
+    // The same value of another kind names another thing.
+    let other = if kind == RevocationKind::Jti {
+        RevocationKind::Subject
+    } else {
+        RevocationKind::Jti
+    };
+    let of = |kind| Revocation {
+        kind,
+        issued_before: Some(NOW),
+        ..jti(value)
+    };
+    store.revoke(of(other)).await.unwrap();
+    assert!(!ask(ISSUER, &token, NOW).await.unwrap());
+    store.revoke(of(kind)).await.unwrap();
+    assert!(ask(ISSUER, &token, NOW).await.unwrap());
+    assert!(!ask(ISSUER, &newer, NOW).await.unwrap());
+    assert!(!ask(ISSUER, &token, NOW + 60).await.unwrap());
+    assert!(!ask("https://other.example", &token, NOW).await.unwrap());
+    let whatever_its_age = Revocation {
+        issued_before: None,
+        ..of(kind)
+    };
+    store.revoke(whatever_its_age).await.unwrap();
+    assert!(ask(ISSUER, &newer, NOW).await.unwrap());
 }
 
 /// Readers that follow while writers write: each must see every entry, and in order. Some writers revoke by the reuse of a

@@ -146,7 +146,15 @@ impl Shop {
     /// Asks the payments API from the Pod of user-profile.
     pub(crate) async fn from_pod(&self, path: &str, token: &str) -> Result<String> {
         let url = format!("http://payments.payments.svc.cluster.local{path}");
-        let exec = ["--namespace", "user-profile", "exec", "deployment/user-profile", "-c", "echo", "--"];
+        let exec = [
+            "--namespace",
+            "user-profile",
+            "exec",
+            "deployment/user-profile",
+            "-c",
+            "echo",
+            "--",
+        ];
         let header = format!("Authorization: Bearer {token}");
         let ask = ["/echo", "client", "-H", &header, &url];
         Ok(self.kubectl(&[&exec[..], &ask].concat()).await?.trim().to_owned())

@@ -30,7 +30,10 @@ pub(crate) async fn show(shop: &Shop) -> Result<usize> {
     println!("\n{}", shop.kubectl(&["get", "tokenissuers"]).await?);
     println!("{}", shop.kubectl(&["get", "tokenclients", "--all-namespaces"]).await?);
     let partner = issuer.partner(&[("resource", PAYMENTS)]).await?;
-    let partner = partner["access_token"].as_str().context("the partner got no token")?.to_owned();
+    let partner = partner["access_token"]
+        .as_str()
+        .context("the partner got no token")?
+        .to_owned();
     let own = pod_token(shop, PAYMENTS).await?;
     let other = pod_token(shop, CATALOGUE).await?;
     // Proxies learn of the policies a moment later.
@@ -42,12 +45,38 @@ pub(crate) async fn show(shop: &Shop) -> Result<usize> {
     .await?;
     let statements = "/v1/statements";
     let results = [
-        ("user-profile, by a token for its service account", shop.from_pod(statements, &own).await?, "200"),
-        ("user-profile, by a token for another API", shop.from_pod(statements, &other).await?, "403"),
-        ("acme, by a token for what it signed", shop.from_outside("GET", "/v1/charges", &partner).await?, "200"),
-        ("acme, with that token, for what it may not", shop.from_outside("POST", "/v1/charges", &partner).await?, "403"),
-        ("acme asks for a scope that is not its own", issuer.error(&[("resource", PAYMENTS), ("scope", "statements.read")]).await?, "invalid_scope"),
-        ("acme asks for another API", issuer.error(&[("resource", CATALOGUE)]).await?, "invalid_target"),
+        (
+            "user-profile, by a token for its service account",
+            shop.from_pod(statements, &own).await?,
+            "200",
+        ),
+        (
+            "user-profile, by a token for another API",
+            shop.from_pod(statements, &other).await?,
+            "403",
+        ),
+        (
+            "acme, by a token for what it signed",
+            shop.from_outside("GET", "/v1/charges", &partner).await?,
+            "200",
+        ),
+        (
+            "acme, with that token, for what it may not",
+            shop.from_outside("POST", "/v1/charges", &partner).await?,
+            "403",
+        ),
+        (
+            "acme asks for a scope that is not its own",
+            issuer
+                .error(&[("resource", PAYMENTS), ("scope", "statements.read")])
+                .await?,
+            "invalid_scope",
+        ),
+        (
+            "acme asks for another API",
+            issuer.error(&[("resource", CATALOGUE)]).await?,
+            "invalid_target",
+        ),
     ];
     let mut wrong = 0;
     for (who, got, expected) in results {
@@ -64,19 +93,43 @@ pub(crate) const SHOWN: usize = 6;
 /// As the documentation tells a person to: first who the token service is, then the service.
 async fn install(shop: &Shop, key: &SigningKey) -> Result<()> {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/tokens");
-    shop.kubectl(&["apply", "-f", &format!("{examples}/issuer.yaml")]).await?;
+    shop.kubectl(&["apply", "-f", &format!("{examples}/issuer.yaml")])
+        .await?;
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
     let helm = Command::new("helm")
-        .args(["upgrade", "countersign", chart, "--namespace", "countersign-system", "--reuse-values"])
+        .args([
+            "upgrade",
+            "countersign",
+            chart,
+            "--namespace",
+            "countersign-system",
+            "--reuse-values",
+        ])
         .args(["--set", "tokens.enabled=true,tokens.tls.podCertificate.enabled=true"])
         .args(["--set", "tokens.store.persistence.enabled=false"])
         .output()?;
     ensure!(helm.status.success(), "helm: {}", String::from_utf8_lossy(&helm.stderr));
-    let rollout = ["--namespace", "countersign-system", "rollout", "status", "deployment/countersign-tokens", "--timeout=120s"];
+    let rollout = [
+        "--namespace",
+        "countersign-system",
+        "rollout",
+        "status",
+        "deployment/countersign-tokens",
+        "--timeout=120s",
+    ];
     shop.kubectl(&rollout).await?;
     shop.kubectl(&["apply", "-f", examples]).await?;
     let keys = json!([{"op": "replace", "path": "/spec/authentication/privateKeyJwt", "value": {"jwks": SigningKey::jwks(&[key])}}]);
-    let patch = ["--namespace", "payments", "patch", "tokenclient", "acme", "--type=json", "-p", &keys.to_string()];
+    let patch = [
+        "--namespace",
+        "payments",
+        "patch",
+        "tokenclient",
+        "acme",
+        "--type=json",
+        "-p",
+        &keys.to_string(),
+    ];
     shop.kubectl(&patch).await?;
     for (namespace, what) in [
         ("default", "tokenissuer/shop-tokens"),
@@ -84,16 +137,38 @@ async fn install(shop: &Shop, key: &SigningKey) -> Result<()> {
         ("payments", "apiauthpolicy/payments-by-token"),
         ("edge", "apiauthpolicy/partners"),
     ] {
-        let wait = ["--namespace", namespace, "wait", what, "--for=condition=Ready", "--timeout=60s"];
+        let wait = [
+            "--namespace",
+            namespace,
+            "wait",
+            what,
+            "--for=condition=Ready",
+            "--timeout=60s",
+        ];
         shop.kubectl(&wait).await?;
     }
-    let rollout = ["--namespace", "user-profile", "rollout", "status", "deployment/user-profile", "--timeout=120s"];
+    let rollout = [
+        "--namespace",
+        "user-profile",
+        "rollout",
+        "status",
+        "deployment/user-profile",
+        "--timeout=120s",
+    ];
     shop.kubectl(&rollout).await.map(drop)
 }
 
 /// In the Pod, with what is mounted there.
 async fn pod_token(shop: &Shop, resource: &str) -> Result<String> {
-    let exec = ["--namespace", "user-profile", "exec", "deployment/user-profile", "-c", "echo", "--"];
+    let exec = [
+        "--namespace",
+        "user-profile",
+        "exec",
+        "deployment/user-profile",
+        "-c",
+        "echo",
+        "--",
+    ];
     let ask = ["/echo", "token", "--resource", resource];
     wait_for("the Pod to get a token", Duration::from_secs(30), || async {
         Ok(shop.kubectl(&[&exec[..], &ask].concat()).await?.trim().to_owned())
@@ -110,18 +185,43 @@ struct Issuer {
 
 impl Issuer {
     async fn of(shop: &Shop, key: SigningKey) -> Result<Self> {
-        let get = ["--namespace", "countersign-system", "get", "service", "countersign-tokens"];
-        let ip = shop.kubectl(&[&get[..], &["-o", "jsonpath={.spec.clusterIP}"]].concat()).await?;
+        let get = [
+            "--namespace",
+            "countersign-system",
+            "get",
+            "service",
+            "countersign-tokens",
+        ];
+        let ip = shop
+            .kubectl(&[&get[..], &["-o", "jsonpath={.spec.clusterIP}"]].concat())
+            .await?;
         let ip: IpAddr = ip.trim().parse().context("the token service has no address")?;
-        let get = ["--namespace", "payments", "get", "configmap", "countersign-trust-bundle", "-o", "json"];
+        let get = [
+            "--namespace",
+            "payments",
+            "get",
+            "configmap",
+            "countersign-trust-bundle",
+            "-o",
+            "json",
+        ];
         let bundle: Value = serde_json::from_str(&shop.kubectl(&get).await?)?;
         let mut roots = RootCertStore::empty();
-        for text in bundle["data"].as_object().into_iter().flat_map(|data| data.values()).filter_map(Value::as_str) {
+        for text in bundle["data"]
+            .as_object()
+            .into_iter()
+            .flat_map(|data| data.values())
+            .filter_map(Value::as_str)
+        {
             for root in CertificateDer::pem_slice_iter(text.as_bytes()) {
                 roots.add(root?)?;
             }
         }
-        Ok(Self { address: SocketAddr::new(ip, 443), roots, key })
+        Ok(Self {
+            address: SocketAddr::new(ip, 443),
+            roots,
+            key,
+        })
     }
 
     /// Asks for a token with an assertion that is signed for this request.
@@ -132,7 +232,10 @@ impl Issuer {
         let assertion = self.key.assertion(&claims);
         let mut pairs = vec![
             ("grant_type", "client_credentials"),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
             ("client_assertion", &assertion),
         ];
         pairs.extend_from_slice(more);

@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use spiffe::WorkloadApiClient;
 
 use client::Client;
-use token::Token;
 use tls::{Mounted, MutualTls, Peer};
+use token::Token;
 
 /// Answers every request with its method, path, headers and body as JSON.
 #[derive(Parser)]

@@ -36,15 +36,21 @@ impl Token {
             ("subject_token", subject.trim()),
             ("resource", &self.resource),
         ];
-        let host = self.issuer.strip_prefix("https://").context("the issuer is no https URL")?;
-        let mut addresses = tokio::net::lookup_host((host, 443)).await.context("the issuer cannot be resolved")?;
+        let host = self
+            .issuer
+            .strip_prefix("https://")
+            .context("the issuer is no https URL")?;
+        let mut addresses = tokio::net::lookup_host((host, 443))
+            .await
+            .context("the issuer cannot be resolved")?;
         let address = addresses.next().context("the issuer has no address")?;
         let request = e2e::Request::new("POST", "/token")
             .host(host)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(e2e::form(&form));
         let answer = request.send_tls(address, host, self.tls()?).await;
-        let told: Value = serde_json::from_str(answer.body()).with_context(|| format!("the issuer answers {answer}"))?;
+        let told: Value =
+            serde_json::from_str(answer.body()).with_context(|| format!("the issuer answers {answer}"))?;
         let Some(token) = told["access_token"].as_str() else {
             bail!("{}: {}", told["error"], told["error_description"]);
         };

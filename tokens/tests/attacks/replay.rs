@@ -1,0 +1,114 @@
+//! What is used once, on whichever replica.
+
+use countersign_identity::testing::SigningKey;
+use countersign_tokens::store::{Options, Store};
+use serde_json::json;
+
+use crate::flow::{BEARER, ORDERS, World, key};
+use crate::rig::{ASSERTION_TYPE, ISSUER, Rig, Setup, Told, token_client};
+
+/// Two replicas of one issuer, on one store.
+async fn replicas(key: &SigningKey) -> [Rig; 2] {
+    let store = Store::open("sqlite::memory:", &Options::default()).await.unwrap();
+    let client = json!({
+        "authentication": {"privateKeyJwt": {"jwks": SigningKey::jwks(&[key])}},
+        "grants": ["ClientCredentials", "JWTBearer"], "audiences": [{"audience": ORDERS, "scopes": ["orders.read"]}],
+    });
+    let setup = || Setup {
+        manifests: format!("{ISSUER}{}", token_client("partner", &client))
+            .replace("${ISSUER}", "https://tokens.example"),
+        store: Some(store.clone()),
+        ..Setup::default()
+    };
+    let (one, two) = (Rig::start(setup()).await, Rig::start(setup()).await);
+    two.service.rings.store(one.service.rings.load_full());
+    [one, two]
+}
+
+fn claims(rig: &Rig) -> serde_json::Value {
+    let mut claims = rig.assertion_claims("shop/partner");
+    claims["aud"] = "https://tokens.example".into();
+    claims
+}
+
+async fn prove(rig: &Rig, assertion: &str) -> Told {
+    let form = [
+        ("grant_type", "client_credentials"),
+        ASSERTION_TYPE,
+        ("client_assertion", assertion),
+    ];
+    rig.post("/token", &form).await
+}
+
+#[tokio::test]
+async fn rfc7523_3_an_assertion_counts_once_on_all_replicas() {
+    let key = key();
+    let [one, two] = replicas(&key).await;
+    let assertion = key.assertion(&claims(&one));
+    prove(&one, &assertion).await.token();
+    for rig in [&one, &two] {
+        prove(rig, &assertion).await.refused("invalid_client");
+    }
+    // Until nobody would take it anyway.
+    for _ in 0..13 {
+        one.pass(10);
+        two.pass(10);
+        prove(&two, &assertion).await.refused("invalid_client");
+    }
+}
+
+#[tokio::test]
+async fn rfc7523_3_of_many_at_once_one_counts() {
+    let key = key();
+    let [one, two] = replicas(&key).await;
+    let assertion = key.assertion(&claims(&one));
+    let all = (0..50).map(|at| prove(if at % 2 == 0 { &one } else { &two }, &assertion));
+    let told = futures::future::join_all(all).await;
+    assert_eq!(told.iter().filter(|told| told.status == 200).count(), 1);
+}
+
+#[tokio::test]
+async fn rfc8725_3_12_what_authenticated_a_client_is_no_statement_after() {
+    let key = key();
+    let [one, two] = replicas(&key).await;
+    let assertion = key.assertion(&claims(&one));
+    prove(&one, &assertion).await.token();
+    let form = [("grant_type", BEARER), ("assertion", &*assertion)];
+    two.post("/token", &form).await.refused("invalid_grant");
+
+    let statement = key.assertion(&claims(&one));
+    let form = [("grant_type", BEARER), ("assertion", &*statement)];
+    one.post("/token", &form).await.token();
+    prove(&two, &statement).await.refused("invalid_client");
+}
+
+#[tokio::test]
+async fn rfc6749_4_1_2_a_replayed_code_revokes_what_it_gave() {
+    let world = World::start().await;
+    let code = world.code("shop/app", &[]).await;
+    let told = world.redeem("shop/app", &code, &[]).await;
+    let refresh = told.body["refresh_token"].as_str().unwrap();
+    assert!(world.is_live("shop/app", told.token()).await && world.is_live("shop/app", refresh).await);
+    world.redeem("shop/app", &code, &[]).await.refused("invalid_grant");
+    assert!(!world.is_live("shop/app", told.token()).await && !world.is_live("shop/app", refresh).await);
+    world.refresh("shop/app", refresh, &[]).await.refused("invalid_grant");
+    // A day is longer than any of its tokens lives.
+    let code = world.code("shop/app", &[]).await;
+    let told = world.redeem("shop/app", &code, &[]).await;
+    world.rig.pass(3600);
+    world.redeem("shop/app", &code, &[]).await.refused("invalid_grant");
+    let refresh = told.body["refresh_token"].as_str().unwrap();
+    world.refresh("shop/app", refresh, &[]).await.refused("invalid_grant");
+}
+
+#[tokio::test]
+async fn rfc6749_4_1_2_of_many_uses_of_a_code_none_leaves_a_live_token() {
+    let world = World::start().await;
+    let code = world.code("shop/app", &[]).await;
+    let told = futures::future::join_all((0..20).map(|_| world.redeem("shop/app", &code, &[]))).await;
+    let given: Vec<_> = told.iter().filter(|told| told.status == 200).collect();
+    assert!(given.len() <= 1);
+    for told in given {
+        assert!(!world.is_live("shop/app", told.token()).await);
+    }
+}
