@@ -37,13 +37,12 @@ impl Key {
             "EdDSA" => (None, Algorithm::EdDSA),
             other => panic!("no such algorithm: {other}"),
         };
-        let pem = match kind {
-            Some(kind) => KeyPair::generate_for(kind).unwrap().serialize_pem(),
+        let pem = if let Some(kind) = kind {
+            KeyPair::generate_for(kind).unwrap().serialize_pem()
+        } else {
             // Without the public key in it, which some libraries do not read (RFC 5958 section 2, version 1).
-            None => {
-                let pair = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
-                pem::encode(&Pem::new("PRIVATE KEY", pair.as_ref()))
-            }
+            let pair = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
+            pem::encode(&Pem::new("PRIVATE KEY", pair.as_ref()))
         };
         let key = match algorithm {
             Algorithm::ES256 => EncodingKey::from_ec_pem(pem.as_bytes()),

@@ -1,6 +1,10 @@
 //! Clients that nobody here wrote, unchanged: openid-client, oauth4webapi, Authlib and golang.org/x/oauth2. Users sign in at
 //! oidc-provider, by Chromium. `scripts/peers` brings them.
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what it expects by panicking"
+)]
 
 #[path = "../rig/mod.rs"]
 mod rig;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::rig::Rig;
 
 /// How long a program may take for what it says next. The first start of a browser takes longest.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
