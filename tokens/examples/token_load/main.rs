@@ -58,6 +58,9 @@ struct Arguments {
     /// Remember things in a PostgreSQL server instead of SQLite.
     #[arg(long)]
     postgres: bool,
+    /// How many connections to the store there are at most.
+    #[arg(long, default_value_t = 8)]
+    connections: u32,
     /// Measure again beside so many live refresh tokens: needs PostgreSQL.
     #[arg(long, default_value_t = 0, requires = "postgres")]
     families: u64,
@@ -96,8 +99,12 @@ async fn load(arguments: &Arguments) -> Result<()> {
         None => format!("sqlite:{}", folder.path().join("tokens.db").display()),
     };
     let partner = Partner::default();
-    let manifests = partner.manifests();
-    let mut server = Server::start(&Beginning { manifests, store }, folder.path())?;
+    let beginning = Beginning {
+        manifests: partner.manifests(),
+        store,
+        connections: arguments.connections,
+    };
+    let mut server = Server::start(&beginning, folder.path())?;
     let mut measured = Measured {
         load: Load::to(&server.ready)?,
         partner,
@@ -156,7 +163,7 @@ impl Measured<'_> {
 
     async fn one(&mut self, server: &mut Server, kind: Kind) -> Result<Line> {
         let warming = self.arguments.number / 10;
-        let number = warming + self.arguments.number;
+        let number = warming + self.arguments.number * kind.times();
         let issuer = server.ready.issuer.clone();
         let about = match kind {
             Kind::Refresh => {

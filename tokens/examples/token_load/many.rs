@@ -16,7 +16,7 @@ pub struct Many {
 }
 
 impl Many {
-    /// Puts it there, as PostgreSQL does it fastest.
+    /// Puts it there, as PostgreSQL does it fastest. The families that the server makes have names of positive numbers.
     pub fn put(&self, server: &Server, database: &str) {
         let now = clock::now().as_second();
         let (issuer, families, revocations) = (&self.issuer, self.families, self.revocations);
@@ -24,7 +24,7 @@ impl Many {
             database,
             &format!(
                 r#"INSERT INTO families (id, issuer, client, subject, data, created_at, absolute_end, forget_at)
-                SELECT substr(sha256(int8send(n)), 1, 16), '{issuer}', '{CLIENT}', 'user:' || n,
+                SELECT substr(sha256(int8send(-n)), 1, 16), '{issuer}', '{CLIENT}', 'user:' || n,
                   '{{"audience":"{ORDERS}","scopes":["orders.read"],"authTime":{now},"subject":"user:' || n || '","key":null}}',
                   {now} - n % 86400, {now} + 86400 + n % 2592000, {now} + 172800 + n % 2592000
                 FROM generate_series(1::bigint, {families}) n"#
@@ -34,7 +34,7 @@ impl Many {
             database,
             &format!(
                 "INSERT INTO refresh_tokens (digest, family, ends_at)
-                SELECT sha256(int8send(-n)), substr(sha256(int8send(n)), 1, 16), {now} + 3600 + n % 86400
+                SELECT sha256(int8send(n)), substr(sha256(int8send(-n)), 1, 16), {now} + 3600 + n % 86400
                 FROM generate_series(1::bigint, {families}) n"
             ),
         );

@@ -10,6 +10,8 @@ pub struct Beginning {
     pub manifests: String,
     /// The URL of the store.
     pub store: String,
+    /// How many connections it has at most.
+    pub connections: u32,
 }
 
 /// It serves.

@@ -54,7 +54,11 @@ fn tell(what: &impl Serialize) -> Result<()> {
 }
 
 async fn begin(beginning: Beginning) -> Result<Rig> {
-    let store = Store::open(&beginning.store, &Options::default()).await?;
+    let options = Options {
+        connections: beginning.connections,
+        ..Options::default()
+    };
+    let store = Store::open(&beginning.store, &options).await?;
     let setup = Setup {
         manifests: beginning.manifests,
         store: Some(store),
