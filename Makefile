@@ -50,7 +50,7 @@ test: check test-tools test-testbed test-api test-cluster ## Everything (root)
 differential: ## The same requests to decide and to a real Istio (root): PAIRS=20000 SEED=…
 	@scripts/suite differential --pairs $(PAIRS) --seed $(SEED)
 
-bench: bench-scan bench-webhook bench-signer ## Time and memory: scans, the webhook, the signer, 10,000 policies into target/bench.json (root)
+bench: bench-scan bench-webhook bench-signer bench-tokens ## Time and memory: scans, the webhook, the signer, tokens, 10,000 policies into target/bench.json (root)
 	@$(STEP) "bench" scripts/suite bench
 
 bench-scan: ## What finding credentials costs for each object: COUNTERSIGN_CORPUS=FILE measures your own
@@ -62,6 +62,9 @@ bench-webhook: ## The webhook on one processor, over TLS, at 1,000 requests a se
 bench-signer: ## Certificates a second on one processor, beside its signatures; 10,000 workloads; through Istio's CA API too
 	@$(STEP) "signer from inside" cargo run --locked --release -p countersign-signer --example signer_load
 	@$(STEP) "signer under load" cargo run --locked --release -p countersign-signer --example istio_load
+
+bench-tokens: ## Tokens a second on one processor, beside its signatures, on SQLite; `--postgres --families 1000000` after it for more
+	@$(STEP) "token service under load" cargo run --locked --release -p countersign-tokens --example token_load
 
 fuzz: ## Each fuzz target for a minute, or for SECONDS=600
 	@$(STEP) "fuzz" scripts/fuzz $(SECONDS)
@@ -111,5 +114,5 @@ test-api:
 test-cluster:
 	@$(STEP) "cluster tests" scripts/suite mesh
 
-.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan bench-webhook bench-signer fuzz soak compat clean check-format check-lint \
+.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan bench-webhook bench-signer bench-tokens fuzz soak compat clean check-format check-lint \
 	check-licences check-rooms check-generated check-chart check-unit test-tools test-testbed test-api test-cluster
