@@ -7,6 +7,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
 use crate::directory::{Endpoint, Party, Permit};

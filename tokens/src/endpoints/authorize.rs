@@ -115,7 +115,6 @@ const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used 
 
 /// The client, and its parameters: pushed before, or those of the request itself. Nothing is mixed of both.
 async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), Refusal> {
-    const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used before, or was not used in time");
     let id = call.form.needed("client_id")?;
     let client = call.issuer.clients.get(id).map(Arc::clone);
     let client = client.ok_or(Refusal::NotOffered("no client of that client_id is registered here"))?;
