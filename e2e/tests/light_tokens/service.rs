@@ -160,7 +160,7 @@ impl Tokens {
             Api::all_with(self.testbed.client(), &resource)
         };
         let what = format!("{kind} {name} to be {condition}={status}");
-        wait_for(&what, Duration::from_secs(60), || async {
+        wait_for(&what, Duration::from_mins(1), || async {
             let object = api.get(name).await?;
             let said = &object.data["status"];
             let conditions = said["conditions"].as_array().context("nothing is said of it")?;
@@ -238,7 +238,6 @@ async fn spawn(testbed: &Testbed, folder: &Path) -> Child {
 }
 
 /// Puts a certificate for this machine into the folder, and makes a client that trusts it.
-#[expect(clippy::disallowed_methods, reason = "a client of the test's own")]
 fn certificate(folder: &Path) -> reqwest::Client {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(folder.join("tls.crt"), made.cert.pem()).unwrap();
