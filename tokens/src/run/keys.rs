@@ -58,7 +58,7 @@ struct Keeper {
 /// Starts to keep them.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
     let changed = watch::Sender::new(());
-    let changes = changed.subscribe();
+    let news = changed.subscribe();
     let secrets = Api::<Secret>::namespaced(parts.client.clone(), &parts.flags.namespace);
     let only = watcher::Config::default().fields(&format!("metadata.name={SECRET}"));
     let (kept, part) = reflected(secrets.clone(), (), only, "the watch of the keys", changed);
@@ -71,11 +71,11 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         built: parts.built.subscribe(),
         leadership: parts.leadership.clone(),
     };
-    until(parts, working, "the keeper of the keys", keeper.run(changes));
+    until(parts, working, "the keeper of the keys", keeper.run(news));
 }
 
 impl Keeper {
-    async fn run(mut self, mut changes: watch::Receiver<()>) {
+    async fn run(mut self, mut news: watch::Receiver<()>) {
         if self.kept.wait_until_ready().await.is_err() {
             return;
         }
@@ -87,7 +87,7 @@ impl Keeper {
                 warn!(%error, "the keys of the issuers cannot be turned: what is there goes on signing");
             }
             tokio::select! {
-                changed = changes.changed() => if changed.is_err() { return },
+                changed = news.changed() => if changed.is_err() { return },
                 changed = self.built.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(PERIOD) => {}
             }

@@ -38,7 +38,7 @@ struct Recorder {
 /// Starts to follow them.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
     let changed = watch::Sender::new(());
-    let mut changes = changed.subscribe();
+    let mut news = changed.subscribe();
     let recorder = Recorder {
         service: Arc::clone(&parts.service),
         client: parts.client.clone(),
@@ -55,7 +55,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
                 recorder.record_all(&mut done).await;
             }
             tokio::select! {
-                changed = changes.changed() => if changed.is_err() { return },
+                changed = news.changed() => if changed.is_err() { return },
                 () = sleep(PERIOD) => {}
             }
         }

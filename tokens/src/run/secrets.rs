@@ -28,10 +28,13 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         loop {
             for name in &names {
                 match timeout(CALL_LIMIT, api.get(name)).await {
-                    Ok(Ok(secret)) => match entry(&secret) {
-                        Some(text) => drop(known.insert(name.clone(), text)),
-                        None => warn!(secret = name, "has no entry {ENTRY} with text"),
-                    },
+                    Ok(Ok(secret)) => {
+                        if let Some(text) = entry(&secret) {
+                            known.insert(name.clone(), text);
+                        } else {
+                            warn!(secret = name, "has no entry {ENTRY} with text");
+                        }
+                    }
                     Ok(Err(error)) => warn!(secret = name, %error, "the secret for an upstream cannot be read"),
                     Err(_) => warn!(secret = name, "the API server does not answer"),
                 }

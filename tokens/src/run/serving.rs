@@ -15,7 +15,7 @@ use crate::endpoints::router;
 const LIMITS: Limits = Limits {
     connections: 10_000,
     streams: 128,
-    age: Some(Duration::from_secs(600)),
+    age: Some(Duration::from_mins(10)),
 };
 
 /// Starts to serve.
