@@ -49,11 +49,11 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         built: parts.built.clone(),
         ready: parts.ready.clone(),
     };
-    until(parts, working, "the keeper of the directory", builder.run(changes));
+    until(parts, working, "the keeper of the directory", builder.run(news));
 }
 
 impl Builder {
-    async fn run(self, mut changes: watch::Receiver<()>) {
+    async fn run(self, mut news: watch::Receiver<()>) {
         for store in [&self.issuers, &self.clients, &self.identities] {
             // With a part of them, clients would be told that they do not exist.
             if store.wait_until_ready().await.is_err() {
@@ -63,7 +63,7 @@ impl Builder {
         loop {
             let roots = bundle::read(&self.trust_bundle, &self.trust_domain).await;
             self.build(roots);
-            if matches!(timeout(PERIOD, changes.changed()).await, Ok(Err(_))) {
+            if matches!(timeout(PERIOD, news.changed()).await, Ok(Err(_))) {
                 return;
             }
             sleep(GATHER).await;

@@ -71,11 +71,11 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         built: parts.built.subscribe(),
         leadership: parts.leadership.clone(),
     };
-    until(parts, working, "the keeper of the keys", keeper.run(changes));
+    until(parts, working, "the keeper of the keys", keeper.run(news));
 }
 
 impl Keeper {
-    async fn run(mut self, mut changes: watch::Receiver<()>) {
+    async fn run(mut self, mut news: watch::Receiver<()>) {
         if self.kept.wait_until_ready().await.is_err() {
             return;
         }

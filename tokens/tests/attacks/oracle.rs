@@ -135,6 +135,7 @@ async fn codes_and_refresh_tokens_of_nobody_and_of_others_are_answered_alike() {
 
 /// A secret is hashed, whether there is a client that has it or not.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is measured")]
 async fn it_takes_as_long_to_refuse_nobody_as_to_refuse_a_wrong_secret() {
     let world = world().await;
     let took = async |client: &str| {

@@ -2,6 +2,7 @@
 //! and what browsers and clients send.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unused_self, reason = "what a client sends reads as the world's")]
 
 pub mod certificates;
 pub mod upstream;

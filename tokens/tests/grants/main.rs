@@ -1,5 +1,9 @@
 //! Each grant as a client sees it: what it gets, and what it is refused.
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what it expects by panicking"
+)]
 
 #[path = "../flow/mod.rs"]
 mod flow;

@@ -1,6 +1,10 @@
 //! What is written down holds nothing that anybody could use (RFC 9700 section 4.2; RFC 6819 section 4.4.1.1). It is a process of
 //! its own, so that all its threads write to one place.
-#![allow(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what it expects by panicking"
+)]
 
 #[path = "../flow/mod.rs"]
 mod flow;
