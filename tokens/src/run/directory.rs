@@ -38,7 +38,7 @@ struct Builder {
 /// Starts to follow the users' objects.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
     let tell = watch::Sender::new(());
-    let changes = tell.subscribe();
+    let news = tell.subscribe();
     let builder = Builder {
         service: Arc::clone(&parts.service),
         trust_domain: parts.trust_domain.clone(),

@@ -58,7 +58,7 @@ struct Keeper {
 /// Starts to keep them.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
     let tell = watch::Sender::new(());
-    let changes = tell.subscribe();
+    let news = tell.subscribe();
     let secrets = Api::<Secret>::namespaced(parts.client.clone(), &parts.flags.namespace);
     let only = watcher::Config::default().fields(&format!("metadata.name={SECRET}"));
     let (kept, part) = reflected(secrets.clone(), (), only, "the watch of the keys", tell);
@@ -87,7 +87,7 @@ impl Keeper {
                 warn!(%error, "the keys of the issuers cannot be turned: what is there goes on signing");
             }
             tokio::select! {
-                told = changes.changed() => if told.is_err() { return },
+                told = news.changed() => if told.is_err() { return },
                 told = self.built.changed() => if told.is_err() { return },
                 () = tokio::time::sleep(PERIOD) => {}
             }

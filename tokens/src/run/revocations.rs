@@ -38,7 +38,7 @@ struct Recorder {
 /// Starts to follow them.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
     let tell = watch::Sender::new(());
-    let mut changes = tell.subscribe();
+    let mut news = tell.subscribe();
     let recorder = Recorder {
         service: Arc::clone(&parts.service),
         client: parts.client.clone(),
@@ -55,7 +55,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
                 recorder.record_all(&mut done).await;
             }
             tokio::select! {
-                told = changes.changed() => if told.is_err() { return },
+                told = news.changed() => if told.is_err() { return },
                 () = sleep(PERIOD) => {}
             }
         }
