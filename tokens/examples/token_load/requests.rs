@@ -1,6 +1,5 @@
 //! What is sent: whole requests, as they go over the wire.
 
-use anyhow::Result;
 use countersign_identity::testing::SigningKey;
 use countersign_runtime::clock;
 use jsonwebtoken::Algorithm;
