@@ -103,15 +103,15 @@ impl Connection {
             if self.stream.read_buf(&mut self.read).await? == 0 {
                 bail!("the server closed the connection");
             }
-            if let Some((head, length)) = head(&self.read)? {
-                if self.read.len() >= head + length {
-                    ensure!(
-                        self.read.starts_with(b"HTTP/1.1 200 "),
-                        "refused: {}",
-                        String::from_utf8_lossy(&self.read)
-                    );
-                    return Ok(&self.read[head..head + length]);
-                }
+            if let Some((head, length)) = head(&self.read)?
+                && self.read.len() >= head + length
+            {
+                ensure!(
+                    self.read.starts_with(b"HTTP/1.1 200 "),
+                    "refused: {}",
+                    String::from_utf8_lossy(&self.read)
+                );
+                return Ok(&self.read[head..head + length]);
             }
         }
     }

@@ -175,14 +175,14 @@ impl Measured<'_> {
             Kind::IntrospectOpaque => self.tokens(&issuer, requests::STOCK).await?,
             _ => Vec::new(),
         };
-        let requests = self.partner.prepared(kind, &issuer, number, &about)?;
+        let requests = self.partner.prepared(kind, &issuer, number, &about);
         let (first, then) = requests.split_at(warming);
         let mut connections = self.load.connect(self.arguments.at_once).await?;
         self.load.send(&mut connections, first, kind.answer()).await?;
         let before = server.raw()?;
         let busy = server.busy()?;
         let sent = self.load.send(&mut connections, then, kind.answer()).await?;
-        let busy = server.busy()? - busy;
+        let busy = server.busy()?.saturating_sub(busy);
         let after = server.raw()?;
         Ok(Line {
             name: kind.name(),

@@ -1,6 +1,5 @@
 //! What is sent: whole requests, as they go over the wire.
 
-use anyhow::Result;
 use countersign_identity::testing::SigningKey;
 use countersign_runtime::clock;
 use jsonwebtoken::Algorithm;
@@ -128,7 +127,7 @@ impl Partner {
     }
 
     /// So many requests of a kind, about these tokens in turn.
-    pub fn prepared(&self, kind: Kind, issuer: &str, number: usize, about: &[String]) -> Result<Vec<Vec<u8>>> {
+    pub fn prepared(&self, kind: Kind, issuer: &str, number: usize, about: &[String]) -> Vec<Vec<u8>> {
         let about = |at: usize| {
             about
                 .get(at % about.len().max(1))
@@ -145,7 +144,7 @@ impl Partner {
             Kind::IntrospectJwt | Kind::IntrospectOpaque => self.proven(issuer, "/introspect", &[("token", about(at))]),
             Kind::Jwks => format!("GET /jwks HTTP/1.1\r\nhost: {}\r\n\r\n", host(issuer)).into_bytes(),
         };
-        Ok((0..number).map(one).collect())
+        (0..number).map(one).collect()
     }
 
     /// A request for a token.
