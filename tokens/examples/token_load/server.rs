@@ -1,12 +1,15 @@
 //! The server: the service as it runs in a cluster, but for Kubernetes.
 
 use std::io::{BufRead as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, ParsedPublicKey,
 };
+use countersign_runtime::clock;
 use countersign_runtime::telemetry::{self, LogFormat};
 use countersign_tokens::mint::Handle;
 use countersign_tokens::service::digest;
@@ -34,7 +37,8 @@ pub fn main() -> Result<()> {
     let mut lines = std::io::stdin().lock().lines();
     let beginning = lines.next().context("nothing says how to begin")??;
     let beginning: Beginning = serde_json::from_str(&beginning)?;
-    let rig = runtime.block_on(begin(beginning))?;
+    let rig = Arc::new(runtime.block_on(begin(beginning))?);
+    runtime.spawn(keep_time(Arc::clone(&rig)));
     tell(&Ready {
         issuer: rig.issuer.clone(),
         ca: rig.ca_pem.clone(),
@@ -66,6 +70,14 @@ async fn begin(beginning: Beginning) -> Result<Rig> {
         ..Setup::default()
     };
     Ok(Rig::start(setup).await)
+}
+
+/// Lets the clock of the rig, which stands still for tests, go on.
+async fn keep_time(rig: Arc<Rig>) {
+    loop {
+        rig.pass(clock::now().as_second() - rig.now());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Keeps families, and gives their refresh tokens.
