@@ -49,14 +49,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     }
     let issued = issue(service, call, &party, &permit, &subject, confirmation, draft).await?;
     let mut answer = issued.answer(call.now);
-    answer.issued_token_type = Some(if permit.format == Format::Jwt {
-        JWT
-    } else {
-        ACCESS_TOKEN
-    });
-    if wanted.is_none() {
-        answer.issued_token_type = Some(ACCESS_TOKEN);
-    }
+    answer.issued_token_type = Some(if wanted == Some(JWT) { JWT } else { ACCESS_TOKEN });
     Ok(answer)
 }
 
