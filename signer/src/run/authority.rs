@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::{Parts, Working, spawn, until};
+use super::{Parts, Working};
 use crate::authority::follow::{self, Object};
 use crate::authority::keep::Keeper;
 use crate::authority::lead::{Inputs, Leader, Place};
@@ -25,7 +25,7 @@ pub(super) fn start(parts: &Parts, foreign: watch::Receiver<Option<Foreign>>, wo
         parts.trust_domain.clone(),
     );
     let following = store::follow(client, namespace, domain, to);
-    until(parts, working, "the watch of the authority's Secret", following);
+    working.until(&parts.stop, "the watch of the authority's Secret", following);
     let keeper = Keeper {
         readings: readings.clone(),
         current: parts.current.clone(),
@@ -33,13 +33,9 @@ pub(super) fn start(parts: &Parts, foreign: watch::Receiver<Option<Foreign>>, wo
         ready: parts.ready.clone(),
         metrics: parts.authority_metrics.clone(),
     };
-    until(parts, working, "the keeper of the authority", keeper.run());
+    working.until(&parts.stop, "the keeper of the authority", keeper.run());
     let tokens = jwt::Keeper::new(readings.clone(), parts.tokens.clone());
-    spawn(
-        working,
-        "the keeper of the key of tokens",
-        tokens.run(parts.stop.clone()),
-    );
+    working.spawn("the keeper of the key of tokens", tokens.run(parts.stop.clone()));
     publish(parts, &place, readings, foreign, working);
 }
 
@@ -53,7 +49,7 @@ fn publish(
 ) {
     let (to, object) = watch::channel(Object::Unread);
     let watching = follow::object(place.client.clone(), to);
-    until(parts, working, "the watch of the CertificateAuthority", watching);
+    working.until(&parts.stop, "the watch of the CertificateAuthority", watching);
     let (publication, told) = watch::channel(Publication::default());
     let publisher = Publisher {
         client: place.client.clone(),
@@ -66,7 +62,7 @@ fn publish(
         metrics: parts.authority_metrics.clone(),
     };
     let publishing = publisher.run(foreign, parts.stop.clone());
-    spawn(working, "the publisher of the roots", publishing);
+    working.spawn("the publisher of the roots", publishing);
     let inputs = Inputs {
         object,
         readings,
@@ -74,9 +70,5 @@ fn publish(
     };
     let metrics = parts.authority_metrics.clone();
     let leader = Leader::new(place, parts.leadership.clone(), inputs, metrics);
-    spawn(
-        working,
-        "the keeper of the CertificateAuthority",
-        leader.run(parts.stop.clone()),
-    );
+    working.spawn("the keeper of the CertificateAuthority", leader.run(parts.stop.clone()));
 }

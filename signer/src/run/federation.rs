@@ -1,6 +1,6 @@
 //! The bundles of foreign trust domains: one replica fetches and publishes them, all have them.
 
-use super::{Parts, Working, spawn};
+use super::{Parts, Working};
 use crate::federation::{Follower, Leader, Place, Publisher};
 
 /// What has the bundles.
@@ -19,7 +19,7 @@ pub(super) fn start(parts: &Parts, follower: Follower, working: &mut Working) {
     let (leadership, stop) = (&parts.leadership, &parts.stop);
     let leader = Leader::new(&place, &follower, leadership.clone(), parts.federation_metrics.clone());
     let publisher = Publisher::new(parts.client.clone(), &follower, leadership.clone());
-    spawn(working, "the fetcher of foreign bundles", leader.run(stop.clone()));
-    spawn(working, "the publisher of foreign bundles", publisher.run(stop.clone()));
-    spawn(working, "the watch of foreign bundles", follower.run(stop.clone()));
+    working.spawn("the fetcher of foreign bundles", leader.run(stop.clone()));
+    working.spawn("the publisher of foreign bundles", publisher.run(stop.clone()));
+    working.spawn("the watch of foreign bundles", follower.run(stop.clone()));
 }

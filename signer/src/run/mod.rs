@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use countersign_identity::{Bundle, SpiffeIdError, TrustDomain};
 use countersign_runtime::client::{self, ClientError};
-use countersign_runtime::http::{self, HttpError, Readiness};
+use countersign_runtime::http::{self, Readiness};
 use countersign_runtime::https::ServeError;
 use countersign_runtime::lease::{self, Elector, Leadership};
+use countersign_runtime::parts::{Ended, Working};
 use countersign_runtime::process::{self, ProcessError};
 use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::authority::AuthorityMetrics;
@@ -44,18 +44,15 @@ pub enum RunError {
     /// No client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// No HTTP server for health and metrics.
-    #[error(transparent)]
-    Http(#[from] HttpError),
     /// No HTTPS server.
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// No signal handlers.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// A part that must not end ended.
-    #[error("{0} ended unexpectedly")]
-    Ended(&'static str),
+    /// A part ended before its time.
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 /// What the parts of a signer share.
@@ -91,36 +88,15 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     let mut registry = Registry::default();
     let listen = flags.metrics_listen;
     let parts = parts(flags, client, trust_domain, leadership, stop.clone(), &mut registry);
-    let mut working = JoinSet::new();
+    let mut working = Working::default();
     let follower = federation::follower(&parts);
     serving::start(&parts, follower.bundles(), &mut working).await?;
     authority::start(&parts, follower.foreign(), &mut working);
     federation::start(&parts, follower, &mut working);
     workloads::start(&parts, &mut working);
     let registry = Arc::new(registry);
-    let mut endpoint = tokio::spawn(http::serve(listen, registry, parts.ready.subscribe(), stop.clone()));
-    let resign = CancellationToken::new();
-    let election = tokio::spawn(elector.run(resign.clone()));
-
-    let result = tokio::select! {
-        // At the end all of them end: that is no fault of theirs.
-        biased;
-        () = stop.cancelled() => Ok(()),
-        served = &mut endpoint => Err(match served {
-            Ok(Err(error)) => error.into(),
-            _ => RunError::Ended("the HTTP server"),
-        }),
-        ended = working.join_next() => Err(RunError::Ended(match ended {
-            Some(Ok(name)) => name,
-            _ => "a part",
-        })),
-    };
-    stop.cancel();
-    // Requests that are under way end first; only after the last write is the Lease given back.
-    while working.join_next().await.is_some() {}
-    resign.cancel();
-    let _ = election.await;
-    result
+    let endpoint = tokio::spawn(http::serve(listen, registry, parts.ready.subscribe(), stop.clone()));
+    Ok(working.work(endpoint, elector, stop).await?)
 }
 
 fn parts(
@@ -163,23 +139,4 @@ fn lease(flags: &Flags) -> lease::Place {
         name: "countersign-signer",
         field_manager: "countersign.dev/signer-lease",
     }
-}
-
-/// Parts that are under way; each tells its name when it ends.
-type Working = JoinSet<&'static str>;
-
-/// Starts a part that ends by itself when all is to end.
-fn spawn(working: &mut Working, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
-    working.spawn(async move {
-        part.await;
-        name
-    });
-}
-
-/// Starts a part that does not end by itself.
-fn until(parts: &Parts, working: &mut Working, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
-    let stop = parts.stop.clone();
-    spawn(working, name, async move {
-        stop.run_until_cancelled(part).await;
-    });
 }

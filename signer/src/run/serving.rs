@@ -9,7 +9,7 @@ use countersign_runtime::tls::Current as Shown;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::{Parts, RunError, Working, spawn};
+use super::{Parts, RunError, Working};
 use crate::endpoint::Endpoint;
 use crate::istio::serving::{Keeper, Own, service_names};
 use crate::{istio, node};
@@ -31,11 +31,7 @@ pub(super) async fn start(
             own: own(parts)?,
             shown,
         };
-        spawn(
-            working,
-            "the keeper of the serving certificate",
-            keeper.run(parts.stop.clone()),
-        );
+        working.spawn("the keeper of the serving certificate", keeper.run(parts.stop.clone()));
     }
     endpoint(parts, working).await
 }
@@ -55,7 +51,7 @@ async fn mesh(parts: &Parts, shown: &Shown, working: &mut Working) -> Result<(),
     });
     info!(%address, "serves Istio's CA API");
     let serving = server.run(istio::router(service), parts.stop.clone());
-    spawn(working, "the server of Istio's CA API", serving);
+    working.spawn("the server of Istio's CA API", serving);
     Ok(())
 }
 
@@ -80,7 +76,7 @@ async fn agents(
     });
     info!(%address, "serves the agents of the nodes");
     let serving = server.run(node::router(service), parts.stop.clone());
-    spawn(working, "the server of the nodes' agents", serving);
+    working.spawn("the server of the nodes' agents", serving);
     Ok(())
 }
 
@@ -88,7 +84,7 @@ async fn endpoint(parts: &Parts, working: &mut Working) -> Result<(), RunError> 
     let flags = &parts.flags.endpoint;
     if let (Some(address), Some(certificate)) = (flags.listen, &flags.certificate) {
         let endpoint = Endpoint::bind(address, certificate, parts.roots.subscribe()).await?;
-        spawn(working, "the bundle endpoint", endpoint.run(parts.stop.clone()));
+        working.spawn("the bundle endpoint", endpoint.run(parts.stop.clone()));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Parts, Working, spawn};
+use super::{Parts, Working};
 use crate::secret::Secrets;
 use crate::status::{SecretStates, StatusWriter};
 use crate::{csr, identities, pod_certificate};
@@ -10,7 +10,7 @@ use crate::{csr, identities, pod_certificate};
 pub(super) fn start(parts: &Parts, working: &mut Working) {
     let (client, stop) = (&parts.client, &parts.stop);
     let following = identities::run(parts.identities.clone(), client.clone(), stop.clone());
-    spawn(working, "the watch of ServiceIdentities", following);
+    working.spawn("the watch of ServiceIdentities", following);
     let answering = pod_certificate::run(
         client.clone(),
         parts.identities.clone(),
@@ -18,7 +18,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         parts.leadership.clone(),
         stop.clone(),
     );
-    spawn(working, "the signer of PodCertificateRequests", answering);
+    working.spawn("the signer of PodCertificateRequests", answering);
     let signing = csr::run(
         client.clone(),
         parts.identities.clone(),
@@ -26,7 +26,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         parts.leadership.clone(),
         stop.clone(),
     );
-    spawn(working, "the signer of CertificateSigningRequests", signing);
+    working.spawn("the signer of CertificateSigningRequests", signing);
     keep(parts, working);
 }
 
@@ -42,7 +42,7 @@ fn keep(parts: &Parts, working: &mut Working) {
         states.clone(),
         parts.leadership.clone(),
     );
-    spawn(working, "the keeper of Secrets", secrets.run(parts.stop.clone()));
+    working.spawn("the keeper of Secrets", secrets.run(parts.stop.clone()));
     let writer = StatusWriter::new(
         parts.client.clone(),
         parts.flags.identity.clone(),
@@ -52,5 +52,5 @@ fn keep(parts: &Parts, working: &mut Working) {
         parts.book_metrics.clone(),
         parts.leadership.clone(),
     );
-    spawn(working, "the writer of statuses", writer.run(parts.stop.clone()));
+    working.spawn("the writer of statuses", writer.run(parts.stop.clone()));
 }

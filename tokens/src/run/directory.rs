@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use tracing::info;
 
 use super::objects::{follow, name_of, part, sorted};
-use super::{Parts, Working, bundle, now, until};
+use super::{Parts, Working, bundle, now};
 use crate::directory::{Built, ClientObject, IssuerObject, Sources, build};
 use crate::service::Service;
 
@@ -49,7 +49,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         built: parts.built.clone(),
         ready: parts.ready.clone(),
     };
-    until(parts, working, "the keeper of the directory", builder.run(news));
+    working.until(&parts.stop, "the keeper of the directory", builder.run(news));
 }
 
 impl Builder {

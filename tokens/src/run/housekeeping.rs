@@ -7,7 +7,7 @@ use countersign_runtime::http::Readiness;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use super::{Parts, Working, now, until};
+use super::{Parts, Working, now};
 use crate::service::Service;
 
 /// How often.
@@ -20,7 +20,7 @@ const BATCHES: usize = 200;
 /// Starts it.
 pub(super) fn start(parts: &Parts, working: &mut Working) {
     let (service, ready) = (Arc::clone(&parts.service), parts.ready.clone());
-    until(parts, working, "the housekeeping", async move {
+    working.until(&parts.stop, "the housekeeping", async move {
         loop {
             sleep(PERIOD).await;
             service.limits.shrink();

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::objects::{api, reflected};
-use super::{FIELD_MANAGER, Parts, Working, now, until};
+use super::{FIELD_MANAGER, Parts, Working, now};
 use crate::directory::Built;
 use crate::keys::document::Document;
 use crate::keys::schedule::{Maker, Timing, advance};
@@ -62,7 +62,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
     let secrets = Api::<Secret>::namespaced(parts.client.clone(), &parts.flags.namespace);
     let only = watcher::Config::default().fields(&format!("metadata.name={SECRET}"));
     let (kept, part) = reflected(secrets.clone(), (), only, "the watch of the keys", tell);
-    until(parts, working, "the watch of the keys", part);
+    working.until(&parts.stop, "the watch of the keys", part);
     let keeper = Keeper {
         service: Arc::clone(&parts.service),
         client: parts.client.clone(),
@@ -71,7 +71,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         built: parts.built.subscribe(),
         leadership: parts.leadership.clone(),
     };
-    until(parts, working, "the keeper of the keys", keeper.run(news));
+    working.until(&parts.stop, "the keeper of the keys", keeper.run(news));
 }
 
 impl Keeper {

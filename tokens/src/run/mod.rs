@@ -16,15 +16,15 @@ use aws_lc_rs::rand::SystemRandom;
 use countersign_identity::{SpiffeIdError, TrustDomain};
 use countersign_runtime::client::{self, ClientError};
 use countersign_runtime::clock;
-use countersign_runtime::http::{self, HttpError, Readiness};
+use countersign_runtime::http::{self, Readiness};
 use countersign_runtime::https::ServeError;
 use countersign_runtime::lease::{self, Elector, Leadership};
+use countersign_runtime::parts::{Ended, Working};
 use countersign_runtime::process::{self, ProcessError};
 use countersign_runtime::tls::files::FilesError;
 use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::callers::Kube;
@@ -58,18 +58,15 @@ pub enum RunError {
     /// No client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// No HTTP server for health and metrics.
-    #[error(transparent)]
-    Http(#[from] HttpError),
     /// No HTTPS server.
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// No signal handlers.
     #[error(transparent)]
     Process(#[from] ProcessError),
-    /// A part that must not end ended.
-    #[error("{0} ended unexpectedly")]
-    Ended(&'static str),
+    /// A part ended before its time.
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 /// What the parts share.
@@ -110,7 +107,7 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
         stop.clone(),
         &mut registry,
     );
-    let mut working = JoinSet::new();
+    let mut working = Working::default();
     serving::start(&parts, &mut working).await?;
     directory::start(&parts, &mut working);
     keys::start(&parts, &mut working);
@@ -119,33 +116,13 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     secrets::start(&parts, &mut working);
     housekeeping::start(&parts, &mut working);
     let listen = parts.flags.metrics_listen;
-    let mut endpoint = tokio::spawn(http::serve(
+    let endpoint = tokio::spawn(http::serve(
         listen,
         Arc::new(registry),
         parts.ready.subscribe(),
         stop.clone(),
     ));
-    let resign = CancellationToken::new();
-    let election = tokio::spawn(elector.run(resign.clone()));
-    let result = tokio::select! {
-        // At the end all of them end: that is no fault of theirs.
-        biased;
-        () = stop.cancelled() => Ok(()),
-        served = &mut endpoint => Err(match served {
-            Ok(Err(error)) => error.into(),
-            _ => RunError::Ended("the HTTP server"),
-        }),
-        ended = working.join_next() => Err(RunError::Ended(match ended {
-            Some(Ok(name)) => name,
-            _ => "a part",
-        })),
-    };
-    stop.cancel();
-    // Requests that are under way end first; only after the last write is the Lease given back.
-    while working.join_next().await.is_some() {}
-    resign.cancel();
-    let _ = election.await;
-    result
+    Ok(working.work(endpoint, elector, stop).await?)
 }
 
 fn parts(
@@ -198,16 +175,4 @@ fn lease(flags: &Flags) -> lease::Place {
         name: "countersign-tokens",
         field_manager: "countersign.dev/tokens-lease",
     }
-}
-
-/// Parts that are under way; each tells its name when it ends.
-type Working = JoinSet<&'static str>;
-
-/// Starts a part that goes on until all is to end.
-fn until(parts: &Parts, working: &mut Working, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
-    let stop = parts.stop.clone();
-    working.spawn(async move {
-        stop.run_until_cancelled(part).await;
-        name
-    });
 }

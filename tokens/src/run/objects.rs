@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tracing::warn;
 
-use super::{Parts, Working, until};
+use super::{Parts, Working};
 
 /// Follows a kind, as its objects are and not as their type has them: one that is wrong must not hide the others. Each change is
 /// told to `changed`.
@@ -26,7 +26,7 @@ pub(super) fn follow<K: Resource<DynamicType = ()>>(
     let resource = ApiResource::erase::<K>(&());
     let api = Api::<DynamicObject>::all_with(parts.client.clone(), &resource);
     let (store, part) = reflected(api, resource, watcher::Config::default(), name, changed);
-    until(parts, working, name, part);
+    working.until(&parts.stop, name, part);
     store
 }
 

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::objects::{api, follow, name_of, part, sorted};
-use super::{FIELD_MANAGER, Parts, Working, now, until};
+use super::{FIELD_MANAGER, Parts, Working, now};
 use crate::service::Service;
 use crate::store::{Revocation, RevocationKind};
 
@@ -45,7 +45,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         objects: follow::<TokenRevocation>(parts, working, "the watch of TokenRevocations", tell),
         leadership: parts.leadership.clone(),
     };
-    until(parts, working, "the recorder of revocations", async move {
+    working.until(&parts.stop, "the recorder of revocations", async move {
         if recorder.objects.wait_until_ready().await.is_err() {
             return;
         }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 use zeroize::Zeroizing;
 
-use super::{Parts, Working, until};
+use super::{Parts, Working};
 use crate::upstream::Secrets;
 
 /// The entry of such a Secret.
@@ -23,7 +23,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
     let names = parts.flags.upstream_secrets.clone();
     let api = Api::<Secret>::namespaced(parts.client.clone(), &parts.flags.namespace);
     let service = Arc::clone(&parts.service);
-    until(parts, working, "the watch of the upstreams' secrets", async move {
+    working.until(&parts.stop, "the watch of the upstreams' secrets", async move {
         let mut known = Secrets::new();
         loop {
             for name in &names {

@@ -8,7 +8,7 @@ use countersign_runtime::tls::files::Files;
 use countersign_runtime::tls::{self, Current};
 use tracing::info;
 
-use super::{Parts, RunError, Working, until};
+use super::{Parts, RunError, Working};
 use crate::endpoints::router;
 
 /// What the server bears.
@@ -26,16 +26,12 @@ pub(super) async fn start(parts: &Parts, working: &mut Working) -> Result<(), Ru
     let config = tls::ask::server_config(&shown).map_err(countersign_runtime::https::ServeError::Tls)?;
     let server = Server::bind_with(parts.flags.listen, config, LIMITS).await?;
     info!(address = %parts.flags.listen, "serves the endpoints of the issuers");
-    until(
-        parts,
-        working,
+    working.until(
+        &parts.stop,
         "the watch of the certificate",
         files.run(parts.stop.clone()),
     );
     let serving = server.run(router(Arc::clone(&parts.service)), parts.stop.clone());
-    working.spawn(async move {
-        serving.await;
-        "the HTTPS server"
-    });
+    working.spawn("the HTTPS server", serving);
     Ok(())
 }

@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::objects::{api, name_of, part};
-use super::{FIELD_MANAGER, Parts, Working, until};
+use super::{FIELD_MANAGER, Parts, Working};
 use crate::directory::{Built, Endpoint};
 use crate::remote::{Guard, Networks, RemoteError, fetch_text};
 use crate::service::Service;
@@ -54,7 +54,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         leadership: parts.leadership.clone(),
         guard: Guard::new(Networks::new(everywhere)),
     };
-    until(parts, working, "the writer of statuses", writer.run());
+    working.until(&parts.stop, "the writer of statuses", writer.run());
 }
 
 impl Writer {
