@@ -63,6 +63,13 @@ async fn exchange(tokens: &Tokens, subject: &str) -> Value {
     tokens.post("/token", &form).await
 }
 
+/// Not its last character: some of the bits of that stand for nothing.
+fn with_another_signature(token: &str) -> String {
+    let at = token.len() - 20;
+    let other = if &token[at..=at] == "A" { "B" } else { "A" };
+    format!("{}{other}{}", &token[..at], &token[at + 1..])
+}
+
 #[tokio::test]
 #[ignore = "needs testbed run --light"]
 async fn a_pod_gets_a_token_for_what_its_identity_names() {
@@ -90,7 +97,7 @@ async fn a_pod_gets_a_token_for_what_its_identity_names() {
             token(&tokens, "stranger", ISSUER, Some("stranger-1")).await,
             "without a ServiceIdentity",
         ),
-        (format!("{}x", &good[..good.len() - 1]), "with another signature"),
+        (with_another_signature(&good), "with another signature"),
     ] {
         assert_eq!(exchange(&tokens, &subject).await["error"], "invalid_request", "{why}");
     }
