@@ -156,6 +156,10 @@ fn workloads(sources: &Sources, directory: &mut Directory) {
             issuer.is_some_and(|issuer| tokens::check_workload(&whole, &issuer.managed).is_empty())
         });
         let account = (workload.object.namespace.clone(), workload.service_account.clone());
-        directory.workloads.insert(account, Arc::new(workload));
+        let workload = Arc::new(workload);
+        directory
+            .called
+            .insert(workload.spiffe_id.to_string(), Arc::clone(&workload));
+        directory.workloads.insert(account, workload);
     }
 }

@@ -43,6 +43,8 @@ pub struct Directory {
     pub outside: BTreeMap<String, Outside>,
     /// The workloads, by namespace and service account.
     pub workloads: BTreeMap<(String, String), Arc<Workload>>,
+    /// The same, by SPIFFE ID.
+    pub called: BTreeMap<String, Arc<Workload>>,
     /// The roots of the trust domain; none while they are not known.
     pub roots: Option<Arc<Bundle>>,
 }
@@ -73,8 +75,6 @@ impl Directory {
 
     /// The workload with this SPIFFE ID.
     pub fn workload_called(&self, spiffe_id: &str) -> Option<&Arc<Workload>> {
-        self.workloads
-            .values()
-            .find(|workload| workload.spiffe_id.to_string() == spiffe_id)
+        self.called.get(spiffe_id)
     }
 }

@@ -35,8 +35,14 @@ struct Builder {
     ready: watch::Sender<Readiness>,
 }
 
+/// What is followed here and read elsewhere too.
+pub(super) struct Followed {
+    pub issuers: Store<DynamicObject>,
+    pub clients: Store<DynamicObject>,
+}
+
 /// Starts to follow the users' objects.
-pub(super) fn start(parts: &Parts, working: &mut Working) {
+pub(super) fn start(parts: &Parts, working: &mut Working) -> Followed {
     let tell = watch::Sender::new(());
     let news = tell.subscribe();
     let builder = Builder {
@@ -49,7 +55,12 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
         built: parts.built.clone(),
         ready: parts.ready.clone(),
     };
+    let followed = Followed {
+        issuers: builder.issuers.clone(),
+        clients: builder.clients.clone(),
+    };
     working.until(&parts.stop, "the keeper of the directory", builder.run(news));
+    followed
 }
 
 impl Builder {

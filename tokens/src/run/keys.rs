@@ -10,19 +10,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_crds::{ROTATE_KEYS_ANNOTATION, TokenIssuer};
 use countersign_policy::tokens::{ManagedIssuer, SigningAlgorithm};
+use countersign_policy::world::ObjectName;
 use countersign_runtime::client::CALL_LIMIT;
 use countersign_runtime::lease::Leadership;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
+use kube::core::DynamicObject;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher;
-use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::objects::{api, reflected};
+use super::objects::{named, reflected};
 use super::{FIELD_MANAGER, Parts, Working, now};
 use crate::directory::Built;
 use crate::keys::document::Document;
@@ -48,7 +50,7 @@ enum KeepError {
 
 struct Keeper {
     service: Arc<Service>,
-    client: Client,
+    issuers: Store<DynamicObject>,
     secrets: Api<Secret>,
     kept: Store<Secret>,
     built: watch::Receiver<Arc<Built>>,
@@ -56,7 +58,7 @@ struct Keeper {
 }
 
 /// Starts to keep them.
-pub(super) fn start(parts: &Parts, working: &mut Working) {
+pub(super) fn start(parts: &Parts, issuers: Store<DynamicObject>, working: &mut Working) {
     let tell = watch::Sender::new(());
     let news = tell.subscribe();
     let secrets = Api::<Secret>::namespaced(parts.client.clone(), &parts.flags.namespace);
@@ -65,7 +67,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
     working.until(&parts.stop, "the watch of the keys", part);
     let keeper = Keeper {
         service: Arc::clone(&parts.service),
-        client: parts.client.clone(),
+        issuers,
         secrets,
         kept,
         built: parts.built.subscribe(),
@@ -153,7 +155,7 @@ impl Keeper {
                 // It is left as it is, for somebody to look at.
                 Some(Err(_)) => continue,
             };
-            if let Some(next) = self.due(issuer, &document).await? {
+            if let Some(next) = self.due(issuer, &document)? {
                 info!(
                     issuer = issuer.issuer,
                     keys = next.keys.len(),
@@ -170,14 +172,14 @@ impl Keeper {
         }
     }
 
-    async fn due(&self, issuer: &ManagedIssuer, document: &Document) -> Result<Option<Document>, KeepError> {
-        let object = call(api::<TokenIssuer>(&self.client, "").get_opt(&issuer.name)).await?;
+    fn due(&self, issuer: &ManagedIssuer, document: &Document) -> Result<Option<Document>, KeyError> {
+        let object = named::<TokenIssuer>(&self.issuers, &ObjectName::new("", &issuer.name));
         let annotations = object
-            .and_then(|object| object.metadata.annotations)
+            .and_then(|object| object.metadata.annotations.clone())
             .unwrap_or_default();
         let asked = annotations.get(ROTATE_KEYS_ANNOTATION).map(String::as_str);
         let timing = Timing::new(issuer.rotate_every, issuer.longest_token());
-        Ok(advance(document, issuer.algorithm, timing, asked, now(), &mut Fresh)?)
+        advance(document, issuer.algorithm, timing, asked, now(), &mut Fresh)
     }
 
     /// Writes all of it, unless somebody else wrote meanwhile: then the next round sees what.

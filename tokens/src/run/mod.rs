@@ -109,9 +109,9 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     );
     let mut working = Working::default();
     serving::start(&parts, &mut working).await?;
-    directory::start(&parts, &mut working);
-    keys::start(&parts, &mut working);
-    status::start(&parts, &mut working);
+    let followed = directory::start(&parts, &mut working);
+    keys::start(&parts, followed.issuers.clone(), &mut working);
+    status::start(&parts, followed, &mut working);
     revocations::start(&parts, &mut working);
     secrets::start(&parts, &mut working);
     housekeeping::start(&parts, &mut working);

@@ -1,11 +1,12 @@
 //! The users' objects, as they stand.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use countersign_policy::world::ObjectName;
 use futures::StreamExt as _;
 use kube::core::{ApiResource, DynamicObject};
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::runtime::{WatchStreamExt as _, reflector as reflect};
 use kube::{Api, Client, Resource};
@@ -73,10 +74,23 @@ pub(super) fn part(object: &DynamicObject, name: &str) -> Value {
 }
 
 /// All objects of a kind, by name.
-pub(super) fn sorted(store: &Store<DynamicObject>) -> Vec<std::sync::Arc<DynamicObject>> {
+pub(super) fn sorted(store: &Store<DynamicObject>) -> Vec<Arc<DynamicObject>> {
     let mut all = store.state();
     all.sort_by_key(|object| name_of(object));
     all
+}
+
+/// An object by its name.
+pub(super) fn named<K: Resource<DynamicType = ()>>(
+    store: &Store<DynamicObject>,
+    name: &ObjectName,
+) -> Option<Arc<DynamicObject>> {
+    let reference = ObjectRef::new_with(&name.name, ApiResource::erase::<K>(&()));
+    store.get(&if name.namespace.is_empty() {
+        reference
+    } else {
+        reference.within(&name.namespace)
+    })
 }
 
 /// A client for a kind.

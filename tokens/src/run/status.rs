@@ -22,7 +22,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use super::objects::{api, name_of, part};
+use super::directory::Followed;
+use super::objects::{api, name_of, named, part};
 use super::{FIELD_MANAGER, Parts, Working};
 use crate::directory::{Built, Endpoint};
 use crate::remote::{Guard, Networks, RemoteError, fetch_text};
@@ -35,6 +36,7 @@ const PERIOD: Duration = Duration::from_secs(30);
 struct Writer {
     service: Arc<Service>,
     client: kube::Client,
+    followed: Followed,
     built: watch::Receiver<Arc<Built>>,
     leadership: Leadership,
     /// Reaches an issuer wherever it is: an administrator named it.
@@ -42,7 +44,7 @@ struct Writer {
 }
 
 /// Starts to write.
-pub(super) fn start(parts: &Parts, working: &mut Working) {
+pub(super) fn start(parts: &Parts, followed: Followed, working: &mut Working) {
     let everywhere = ["0.0.0.0/0", "::/0"]
         .iter()
         .filter_map(|network| network.parse().ok())
@@ -50,6 +52,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
     let writer = Writer {
         service: Arc::clone(&parts.service),
         client: parts.client.clone(),
+        followed,
         built: parts.built.subscribe(),
         leadership: parts.leadership.clone(),
         guard: Guard::new(Networks::new(everywhere)),
@@ -74,7 +77,7 @@ impl Writer {
 
     async fn issuers(&self, built: &Built) {
         for (name, problems) in &built.issuers {
-            let Some(object) = self.read::<TokenIssuer>(&ObjectName::new("", name)).await else {
+            let Some(object) = named::<TokenIssuer>(&self.followed.issuers, &ObjectName::new("", name)) else {
                 continue;
             };
             let issuer = built.directory.issuers.get(name);
@@ -111,7 +114,7 @@ impl Writer {
             }
         }
         for (name, problems) in &built.clients {
-            let Some(object) = self.read::<TokenClient>(name).await else {
+            let Some(object) = named::<TokenClient>(&self.followed.clients, name) else {
                 continue;
             };
             let id = format!("{}/{}", name.namespace, name.name);
@@ -161,18 +164,6 @@ impl Writer {
         match roots {
             Some(pem) if fetch_text(&self.guard, url, Some(&pem)).await.is_ok() => Discovery::Reachable,
             _ => Discovery::Failed(error.to_string()),
-        }
-    }
-
-    async fn read<K: Resource<DynamicType = ()>>(&self, name: &ObjectName) -> Option<DynamicObject> {
-        let api = api::<K>(&self.client, &name.namespace);
-        match timeout(CALL_LIMIT, api.get_opt(&name.name)).await {
-            Ok(Ok(object)) => object,
-            Ok(Err(error)) => {
-                warn!(name = name.name, %error, "an object cannot be read, so its status stays as it is");
-                None
-            }
-            Err(_) => None,
         }
     }
 
