@@ -3,9 +3,11 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use e2e::{Testbed, chart, wait_for};
 use serde_json::{Value, json};
+
+use crate::issued::{SIGNER, until_told};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
 const PODS: &str = "
@@ -65,6 +67,7 @@ async fn agent(testbed: &Testbed) {
 #[ignore = "needs testbed run --istio --countersign"]
 async fn a_pod_is_told_who_it_is_over_the_socket_and_another_is_refused() {
     let testbed = Testbed::from_env().await.unwrap();
+    let _stays = SIGNER.read().await;
     agent(&testbed).await;
     let namespace = testbed.namespace("socket", &[]).await.unwrap();
     namespace.apply(PODS).await.unwrap();
@@ -95,14 +98,8 @@ async fn a_pod_is_told_who_it_is_over_the_socket_and_another_is_refused() {
     let refused = ask("unknown").await.unwrap();
     assert_ne!(refused.code, 0, "{}", refused.stdout);
     assert!(refused.stderr.contains("ermission"), "{}", refused.stderr);
-    status(&testbed, namespace.name()).await.unwrap();
-}
-
-async fn status(testbed: &Testbed, namespace: &str) -> Result<()> {
-    wait_for("the status to tell of it", Duration::from_secs(30), || async {
-        let status = crate::issued::status(testbed, namespace, "known").await?;
-        ensure!(status["delivery"] == json!(["WorkloadAPI"]), "it says {status}");
-        Ok(())
+    until_told(&testbed, namespace.name(), "known", |status| {
+        status["delivery"] == json!(["WorkloadAPI"])
     })
-    .await
+    .await;
 }

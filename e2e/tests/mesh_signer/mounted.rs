@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 
-use crate::issued::status;
+use crate::issued::{SIGNER, until_told};
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/mounted.yaml");
 
@@ -43,6 +43,7 @@ async fn anonymous(testbed: &Testbed) -> ClientConfig {
 #[ignore = "needs testbed run --istio --countersign"]
 async fn pods_speak_mutual_tls_with_what_the_kubelet_mounts() {
     let testbed = Testbed::from_env().await.unwrap();
+    let _stays = SIGNER.read().await;
     let namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: ledger}}";
     testbed.apply(namespace).await.unwrap();
     testbed.kubectl(&["apply", "-f", EXAMPLE]).await.unwrap();
@@ -81,14 +82,7 @@ async fn pods_speak_mutual_tls_with_what_the_kubelet_mounts() {
     assert!(answer.is_reset(), "{answer:?}");
 
     for name in ["ledger", "auditor"] {
-        let what = format!("the status of {name} to tell of its certificate");
-        let status = wait_for(&what, Duration::from_secs(30), || async {
-            let status = status(&testbed, "ledger", name).await?;
-            ensure!(status["live"] == 1, "it says {status}");
-            Ok(status)
-        })
-        .await
-        .unwrap();
+        let status = until_told(&testbed, "ledger", name, |status| status["live"] == 1).await;
         assert_eq!(status["delivery"], serde_json::json!(["PodCertificate"]));
         assert_eq!(
             status["spiffeId"],

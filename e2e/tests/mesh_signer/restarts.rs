@@ -2,6 +2,8 @@
 
 use e2e::{ProxyCertificate, Testbed, Workload};
 
+use crate::issued::SIGNER;
+
 #[tokio::test]
 #[ignore = "needs testbed run --istio --countersign"]
 async fn who_starts_while_the_signer_is_killed_gets_its_certificate_afterwards() {
@@ -22,10 +24,12 @@ async fn who_starts_while_the_signer_is_killed_gets_its_certificate_afterwards()
         "--force",
         "--wait=false",
     ];
+    let alone = SIGNER.write().await;
     testbed.kubectl(&kill).await.unwrap();
     let second = namespace.deploy(&Workload::echo("second")).await.unwrap();
     let shown = ProxyCertificate::of(&namespace, &second.pod).await.unwrap();
     assert_eq!(shown.uris, [namespace.spiffe_id("second")]);
+    drop(alone);
     let answered = namespace.call_from(&second, &first.url, &[]).await.unwrap();
     assert_eq!(answered, "200");
     let after = ProxyCertificate::of(&namespace, &first.pod).await.unwrap();

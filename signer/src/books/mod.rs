@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use countersign_crds::service_identity::IssuedStatus;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use tokio::sync::Notify;
 
 pub use metrics::BookMetrics;
 
@@ -31,14 +32,32 @@ struct Pages {
     by_account: HashMap<Account, Page>,
     /// When the next of a workload's certificates expires, over all workloads.
     ends: BTreeSet<(Timestamp, Account)>,
-    /// Workloads of which there is news.
-    news: HashSet<Account>,
+    news: News,
+}
+
+/// Workloads of which there is news. The first of each in a period is to be told at once, the next when the period is over.
+#[derive(Debug, Default)]
+struct News {
+    now: HashSet<Account>,
+    later: HashSet<Account>,
+    told: HashSet<Account>,
+}
+
+impl News {
+    fn insert(&mut self, account: Account) {
+        if self.told.contains(&account) {
+            self.later.insert(account);
+        } else {
+            self.now.insert(account);
+        }
+    }
 }
 
 /// The books.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pages: Mutex<Pages>,
+    entered: Notify,
 }
 
 impl Books for Ledger {
@@ -56,6 +75,8 @@ impl Books for Ledger {
             pages.ends.insert((record.not_after, account.clone()));
         }
         pages.news.insert(account);
+        drop(pages);
+        self.entered.notify_one();
     }
 }
 
@@ -83,14 +104,28 @@ impl Ledger {
         }
     }
 
-    /// The workloads of which there is news since the last time.
+    /// Returns when a certificate was entered since the last time that this returned. For one who waits.
+    pub async fn entered(&self) {
+        self.entered.notified().await;
+    }
+
+    /// The workloads of which there is news to tell.
     pub fn news(&self) -> Vec<Account> {
-        self.pages().news.drain().collect()
+        let news = &mut self.pages().news;
+        news.told.extend(news.now.iter().cloned());
+        news.now.drain().collect()
+    }
+
+    /// A period is over: what waited for its end can be told.
+    pub fn turn(&self) {
+        let news = &mut self.pages().news;
+        news.told.clear();
+        news.now.extend(news.later.drain());
     }
 
     /// There is still news of a workload: it could not be told.
     pub fn untold(&self, account: Account) {
-        self.pages().news.insert(account);
+        self.pages().news.later.insert(account);
     }
 
     /// What this replica has issued to a workload and has not expired; none if there is nothing.

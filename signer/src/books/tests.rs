@@ -41,6 +41,7 @@ fn what_has_expired_is_struck_out() {
     assert_eq!(issued.delivery, [Delivery::PodCertificate, Delivery::IstioCa]);
 
     ledger.prune(at(100));
+    ledger.turn();
     assert_eq!(ledger.news(), [account("api")]);
     let issued = ledger.issued(&account("api"), "me").unwrap();
     assert_eq!(
@@ -75,6 +76,36 @@ fn news_that_could_not_be_told_stays_news() {
     for account in ledger.news() {
         ledger.untold(account);
     }
+    ledger.turn();
     assert_eq!(ledger.news(), [account("api")]);
+    ledger.turn();
     assert_eq!(ledger.news(), []);
+}
+
+#[test]
+fn the_first_news_of_a_period_is_told_at_once_and_the_rest_after_it() {
+    let ledger = Ledger::default();
+    ledger.enter(record("api", "01", Path::IstioCa, 0, 500));
+    assert_eq!(ledger.news(), [account("api")]);
+    ledger.enter(record("api", "02", Path::IstioCa, 1, 500));
+    ledger.enter(record("api", "03", Path::IstioCa, 2, 500));
+    ledger.enter(record("web", "04", Path::IstioCa, 2, 500));
+    assert_eq!(ledger.news(), [account("web")]);
+    ledger.turn();
+    assert_eq!(ledger.news(), [account("api")]);
+    assert_eq!(ledger.issued(&account("api"), "me").unwrap().live, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_told_of_what_was_entered_before_and_meanwhile() {
+    let ledger = Ledger::default();
+    let long = std::time::Duration::from_mins(1);
+    assert!(tokio::time::timeout(long, ledger.entered()).await.is_err());
+    ledger.enter(record("api", "01", Path::IstioCa, 0, 500));
+    tokio::time::timeout(long, ledger.entered()).await.unwrap();
+    let ((), told) = tokio::join!(
+        async { ledger.enter(record("api", "02", Path::IstioCa, 1, 500)) },
+        tokio::time::timeout(long, ledger.entered())
+    );
+    told.unwrap();
 }

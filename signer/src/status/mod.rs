@@ -2,6 +2,9 @@
 //!
 //! Each replica writes what it has issued itself, with a field manager of its own. The replica that leads adds it up. So no
 //! two replicas ever write one field, and what a replica that is gone had written stays until it has expired.
+//!
+//! What was issued is written at once, and again at the end of a replica: the books are in memory, and what a replica has not
+//! written when it is killed is not counted until the workload gets its next certificate.
 
 mod summary;
 mod write;
@@ -16,6 +19,7 @@ use countersign_runtime::lease::Leadership;
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use kube::Client;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -25,8 +29,10 @@ use crate::books::{Account, BookMetrics, Ledger};
 use crate::identities::Identities;
 use write::{WriteError, Writer};
 
-/// How often news is written: an identity's status is written once in this time at most.
+/// How often it is added up, and how long the second news of one workload waits for the third.
 const PERIOD: Duration = Duration::from_secs(5);
+/// How long requests that were under way at the end may take to get into the books.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 /// How many are written at a time.
 const AT_ONCE: usize = 8;
 
@@ -64,28 +70,31 @@ impl StatusWriter {
         }
     }
 
-    /// Writes until `stop`.
+    /// Writes until `stop`, and what was issued by then.
     pub async fn run(self, stop: CancellationToken) {
+        let mut period = tokio::time::interval(PERIOD);
+        period.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = tokio::time::sleep(PERIOD) => {}
-                () = stop.cancelled() => return,
-            }
-            let round = async {
-                self.tell_own().await;
-                self.sum_up().await;
-            };
-            tokio::select! {
-                () = round => {}
-                () = stop.cancelled() => return,
+                biased;
+                () = stop.cancelled() => break,
+                _ = period.tick() => {
+                    self.ledger.prune(clock::now());
+                    self.ledger.turn();
+                    self.metrics.show_live(&self.ledger.live());
+                    self.tell_own().await;
+                    stop.run_until_cancelled(self.sum_up()).await;
+                }
+                () = self.ledger.entered() => self.tell_own().await,
             }
         }
+        tokio::time::sleep(LAST_REQUESTS).await;
+        self.ledger.turn();
+        self.tell_own().await;
     }
 
     /// Writes what this replica has issued.
     async fn tell_own(&self) {
-        self.ledger.prune(clock::now());
-        self.metrics.show_live(&self.ledger.live());
         if !self.identities.complete() {
             return;
         }
