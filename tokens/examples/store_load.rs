@@ -95,7 +95,7 @@ async fn main() -> Result<()> {
     .await?;
     load.measure("revocations_since", |store, _, number| async move {
         let news = store
-            .revocations_since(ISSUER.to_owned(), u64::from(number), 10)
+            .revocations_since(ISSUER.to_owned(), u64::from(number), NOW, 10)
             .await?;
         ensure!(!news.is_empty());
         Ok(())
@@ -184,7 +184,6 @@ fn revocation(value: String) -> Revocation {
         issuer: ISSUER.to_owned(),
         value,
         issued_before: None,
-        status_index: None,
         until: NOW + 1000,
         at: NOW,
     }

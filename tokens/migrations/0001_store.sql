@@ -82,7 +82,6 @@ CREATE TABLE revocations (
     kind BIGINT NOT NULL,
     value TEXT NOT NULL,
     issued_before BIGINT,
-    status_index BIGINT,
     revoked_at BIGINT NOT NULL,
     ends_at BIGINT NOT NULL,
     sequence BIGINT NOT NULL,

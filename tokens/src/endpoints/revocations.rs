@@ -17,8 +17,8 @@ const GOOD: i64 = 120;
 const WAIT: Duration = Duration::from_secs(25);
 /// How often is looked for news. Replicas write at any time.
 const LOOK: Duration = Duration::from_millis(500);
-/// How many entries an answer has at most.
-const MOST: u32 = 10_000;
+/// How many entries an answer has at most: few enough that whoever asks on and on costs little.
+const MOST: u32 = 1_000;
 
 pub(super) async fn answer(service: &Service, call: &Call) -> Response {
     match list(service, call).await {
@@ -28,29 +28,34 @@ pub(super) async fn answer(service: &Service, call: &Call) -> Response {
 }
 
 async fn list(service: &Service, call: &Call) -> Result<String, Refusal> {
-    let issuer = call.issuer_id().to_owned();
-    let Some(since) = call.form.one("since")? else {
-        let all = service.store.revocations_live(issuer, call.now).await?;
-        return sign(call, call.now, 0, &all, false);
+    let since: Option<u64> = match call.form.one("since")? {
+        None => None,
+        Some(since) => Some(
+            since
+                .parse()
+                .map_err(|_| Refusal::Malformed("since is the `sequence` of the list before"))?,
+        ),
     };
-    let since: u64 = since
-        .parse()
-        .map_err(|_| Refusal::Malformed("since is the `sequence` of the list before"))?;
     let _place = service.limits.following()?;
-    let rounds = WAIT.as_millis() / LOOK.as_millis();
-    for _ in 0..rounds {
-        let news = service.store.revocations_since(issuer.clone(), since, MOST).await?;
-        if !news.is_empty() {
-            let more = news.len() == MOST as usize;
-            return sign(call, (service.clock)(), since, &news, more);
+    let after = since.unwrap_or(0);
+    // Who begins is told at once that there is nothing.
+    let rounds = since.map_or(1, |_| WAIT.as_millis() / LOOK.as_millis());
+    for round in 0..rounds {
+        if round > 0 {
+            sleep(LOOK).await;
         }
-        sleep(LOOK).await;
+        let issuer = call.issuer_id().to_owned();
+        let now = (service.clock)();
+        let news = service.store.revocations_since(issuer, after, now, MOST).await?;
+        if !news.is_empty() {
+            return sign(call, now, after, &news);
+        }
     }
-    sign(call, (service.clock)(), since, &[], false)
+    sign(call, (service.clock)(), after, &[])
 }
 
 /// `since` and `sequence` say which entries these are: all after the one, up to the other. Nobody can leave some out unseen.
-fn sign(call: &Call, now: i64, since: u64, entries: &[(u64, Revocation)], more: bool) -> Result<String, Refusal> {
+fn sign(call: &Call, now: i64, since: u64, entries: &[(u64, Revocation)]) -> Result<String, Refusal> {
     let last = entries.iter().map(|(sequence, _)| *sequence).max().unwrap_or(since);
     let claims = json!({
         "iss": call.issuer_id(),
@@ -58,7 +63,7 @@ fn sign(call: &Call, now: i64, since: u64, entries: &[(u64, Revocation)], more: 
         "exp": now + GOOD,
         "since": since,
         "sequence": last,
-        "more": more,
+        "more": entries.len() == MOST as usize,
         "revocations": entries.iter().map(|(_, revocation)| entry(revocation)).collect::<Vec<_>>(),
     });
     let key = call

@@ -58,7 +58,6 @@ async fn access(service: &Service, call: &Call, party: &Party, token: &str, draf
         issuer: call.issuer_id().to_owned(),
         value: claims.jti,
         issued_before: None,
-        status_index: None,
         until: claims.exp + countersign_identity::token::CLOCK_SKEW,
         at: call.now,
     };

@@ -132,7 +132,6 @@ impl Recorder {
             issuer,
             value,
             issued_before,
-            status_index: None,
             until: revocation.until,
             at: now(),
         };

@@ -166,7 +166,6 @@ pub(super) async fn revoke_family(conn: &mut Conn, id: FamilyId, now: i64) -> Re
         issuer: row.text(0)?,
         value: id.to_string(),
         issued_before: None,
-        status_index: None,
         until: now.saturating_add(REMEMBERED),
         at: now,
     };

@@ -9,10 +9,10 @@
 
 mod clients;
 mod codes;
+mod counters;
 mod error;
 mod families;
 mod handles;
-mod indices;
 mod once;
 mod open;
 mod pending;

@@ -1,6 +1,6 @@
 //! What is revoked before its end, in an order that can be followed.
 
-use super::indices::{REVOCATIONS, count_up};
+use super::counters::{REVOCATIONS, count_up};
 use super::sql::{Conn, Row, values};
 use super::{Store, StoreError, Unit};
 
@@ -53,8 +53,6 @@ pub struct Revocation {
     pub value: String,
     /// Only what was issued before this time is revoked. None: whatever the value names.
     pub issued_before: Option<i64>,
-    /// The place of the token in the issuer's status list, if it has one.
-    pub status_index: Option<i64>,
     /// Until when it is kept: until the last token that it may name is past.
     pub until: i64,
     /// When it was revoked.
@@ -69,7 +67,6 @@ impl Revocation {
                 .issued_before
                 .zip(other.issued_before)
                 .map(|(one, two)| one.max(two)),
-            status_index: self.status_index.or(other.status_index),
             until: self.until.max(other.until),
             at: self.at.min(other.at),
             ..self.clone()
@@ -87,33 +84,23 @@ impl Store {
         .await
     }
 
-    /// What was revoked at an issuer after the place `sequence`, in order, at most `limit` entries. Whoever asks again from the
-    /// last place that it was given misses nothing: a place can be seen only when all before it can.
+    /// What was revoked at an issuer after the place `sequence` and still names tokens that may live, in order, at most `limit`
+    /// entries. Whoever asks again from the last place that it was given misses nothing: a place can be seen only when all before
+    /// it can.
     pub async fn revocations_since(
         &self,
         issuer: String,
         sequence: u64,
+        now: i64,
         limit: u32,
     ) -> Result<Vec<(u64, Revocation)>, StoreError> {
         self.read(move |conn| {
             Box::pin(async move {
-                let select = "SELECT kind, value, issued_before, status_index, ends_at, revoked_at, sequence \
-                              FROM revocations WHERE issuer = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+                let select = "SELECT kind, value, issued_before, ends_at, revoked_at, sequence FROM revocations \
+                              WHERE issuer = $1 AND sequence > $2 AND ends_at > $3 ORDER BY sequence LIMIT $4";
                 let after = i64::try_from(sequence).unwrap_or(i64::MAX);
-                let rows = conn.rows(select, values![&issuer, after, i64::from(limit)]).await?;
-                rows.iter().map(|row| entry(&issuer, row)).collect()
-            })
-        })
-        .await
-    }
-
-    /// What is revoked at an issuer and still names tokens that may live, in order.
-    pub async fn revocations_live(&self, issuer: String, now: i64) -> Result<Vec<(u64, Revocation)>, StoreError> {
-        self.read(move |conn| {
-            Box::pin(async move {
-                let select = "SELECT kind, value, issued_before, status_index, ends_at, revoked_at, sequence \
-                              FROM revocations WHERE issuer = $1 AND ends_at > $2 ORDER BY sequence";
-                let rows = conn.rows(select, values![&issuer, now]).await?;
+                let values = values![&issuer, after, now, i64::from(limit)];
+                let rows = conn.rows(select, values).await?;
                 rows.iter().map(|row| entry(&issuer, row)).collect()
             })
         })
@@ -127,16 +114,15 @@ fn entry(issuer: &str, row: &Row) -> Result<(u64, Revocation), StoreError> {
         issuer: issuer.to_owned(),
         value: row.text(1)?,
         issued_before: row.maybe_int(2)?,
-        status_index: row.maybe_int(3)?,
-        until: row.int(4)?,
-        at: row.int(5)?,
+        until: row.int(3)?,
+        at: row.int(4)?,
     };
-    let sequence = u64::try_from(row.int(6)?).map_err(|_| StoreError::Unreadable("sequence below zero"))?;
+    let sequence = u64::try_from(row.int(5)?).map_err(|_| StoreError::Unreadable("sequence below zero"))?;
     Ok((sequence, revocation))
 }
 
 async fn standing(conn: &mut Conn, revocation: &Revocation) -> Result<Option<(u64, Revocation)>, StoreError> {
-    let select = "SELECT kind, value, issued_before, status_index, ends_at, revoked_at, sequence \
+    let select = "SELECT kind, value, issued_before, ends_at, revoked_at, sequence \
                   FROM revocations WHERE issuer = $1 AND kind = $2 AND value = $3";
     let values = values![&revocation.issuer, revocation.kind.code(), &revocation.value];
     let row = conn.row(select, values).await?;
@@ -150,23 +136,21 @@ pub(super) async fn append(conn: &mut Conn, revocation: &Revocation) -> Result<u
     {
         return Ok(sequence);
     }
-    let sequence = count_up(conn, &revocation.issuer, REVOCATIONS, 1).await?;
+    let sequence = count_up(conn, &revocation.issuer, REVOCATIONS).await?;
     let whole = match standing(conn, revocation).await? {
         Some((_, standing)) => standing.merged(revocation),
         None => revocation.clone(),
     };
     let place = i64::try_from(sequence).map_err(|_| StoreError::Unreadable("sequence past its end"))?;
-    let upsert = "INSERT INTO revocations (issuer, kind, value, issued_before, status_index, revoked_at, ends_at, sequence) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+    let upsert = "INSERT INTO revocations (issuer, kind, value, issued_before, revoked_at, ends_at, sequence) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7) \
                   ON CONFLICT (issuer, kind, value) DO UPDATE SET issued_before = excluded.issued_before, \
-                  status_index = excluded.status_index, revoked_at = excluded.revoked_at, ends_at = excluded.ends_at, \
-                  sequence = excluded.sequence";
+                  revoked_at = excluded.revoked_at, ends_at = excluded.ends_at, sequence = excluded.sequence";
     let values = values![
         &whole.issuer,
         whole.kind.code(),
         &whole.value,
         whole.issued_before,
-        whole.status_index,
         whole.at,
         whole.until,
         place,

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use rstest::rstest;
 use tokio::sync::Barrier;
 
-use crate::rig::{Database, ISSUER, Kind, NOW, digest, family, rotate, usage};
+use crate::rig::{Database, Kind, NOW, digest, family, rotate, usage};
 
 const MANY: usize = 100;
 
@@ -163,21 +163,4 @@ async fn of_a_hundred_who_use_or_take_or_redeem_one_does(#[case] kind: Kind) {
         }
     });
     assert_eq!(redeemed.await, one);
-}
-
-#[rstest]
-#[case(Kind::Memory)]
-#[case(Kind::Sqlite)]
-#[case(Kind::Postgres)]
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_place_in_a_status_list_is_given_out_twice(#[case] kind: Kind) {
-    let database = Database::new(kind);
-    let stores = database.replicas().await;
-    let blocks = at_once(&stores, |store, _| async move {
-        let block = store.reserve_indices(ISSUER.to_owned(), 10).await.unwrap();
-        (block.start, block.end)
-    })
-    .await;
-    let expected = (0..MANY as u64).map(|number| ((number * 10, number * 10 + 10), 1));
-    assert_eq!(blocks, expected.collect());
 }

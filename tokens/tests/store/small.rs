@@ -111,20 +111,6 @@ async fn a_handle_dies_by_itself_in_time_and_with_its_family(#[case] kind: Kind)
 #[case(Kind::Sqlite)]
 #[case(Kind::Postgres)]
 #[tokio::test]
-async fn places_in_a_status_list_are_given_out_once_for_each_issuer(#[case] kind: Kind) {
-    let (_database, store) = open(kind).await;
-    let reserve = |issuer: &str, count| store.reserve_indices(issuer.to_owned(), count);
-    assert_eq!(reserve(ISSUER, 100).await.unwrap(), 0..100);
-    assert_eq!(reserve(ISSUER, 1).await.unwrap(), 100..101);
-    assert_eq!(reserve("https://other.example", 10).await.unwrap(), 0..10);
-    assert_eq!(reserve(ISSUER, 9).await.unwrap(), 101..110);
-}
-
-#[rstest]
-#[case(Kind::Memory)]
-#[case(Kind::Sqlite)]
-#[case(Kind::Postgres)]
-#[tokio::test]
 async fn the_later_use_of_a_client_stays(#[case] kind: Kind) {
     let (_database, store) = open(kind).await;
     let used = |uses: &[(&str, &str, i64)]| -> BTreeMap<(String, String), i64> {

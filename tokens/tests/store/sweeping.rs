@@ -24,7 +24,6 @@ async fn fill(store: &Store, number: u8, end: i64) {
         issuer: ISSUER.to_owned(),
         value: number.to_string(),
         issued_before: None,
-        status_index: None,
         until: end,
         at: NOW,
     };
@@ -44,7 +43,7 @@ async fn what_is_past_goes_in_small_batches_oldest_first(#[case] kind: Kind) {
     }
     assert_eq!(store.sweep(NOW - 1, 100).await.unwrap(), 0);
     assert_eq!(store.sweep(NOW + 7, 3).await.unwrap(), 3 * KINDS);
-    let live = store.revocations_live(ISSUER.to_owned(), 0).await.unwrap();
+    let live = store.revocations_since(ISSUER.to_owned(), 0, 0, 100).await.unwrap();
     assert_eq!(live.first().unwrap().1.value, "3", "the oldest went first");
     assert_eq!(store.sweep(NOW + 7, 3).await.unwrap(), 3 * KINDS);
     assert_eq!(store.sweep(NOW + 7, 3).await.unwrap(), 2 * KINDS);
