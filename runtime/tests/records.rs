@@ -55,7 +55,10 @@ impl Collector {
         let requests = self.0.lock().unwrap();
         let resources = requests.iter().flat_map(|request| &request.resource_logs);
         let scopes = resources.flat_map(|resource| &resource.scope_logs);
-        scopes.flat_map(|scope| scope.log_records.clone()).collect()
+        let mut records: Vec<_> = scopes.flat_map(|scope| scope.log_records.clone()).collect();
+        // They are sent in groups, by their targets.
+        records.sort_by_key(|record| record.time_unix_nano);
+        records
     }
 
     fn resource(&self) -> BTreeMap<String, String> {
