@@ -189,3 +189,30 @@ func TestRolesNameWhatTheyAllow(t *testing.T) {
 		t.Errorf("only %d rules were checked", checked)
 	}
 }
+
+// Every binary sends its records, and finds the certificate authorities where it is told that they are.
+func TestEveryWorkloadSendsItsRecords(t *testing.T) {
+	workloads := 0
+	for _, template := range templates(t) {
+		text := read(t, template)
+		if !regexp.MustCompile(`(?m)^kind: (Deployment|DaemonSet)$`).MatchString(text) {
+			continue
+		}
+		workloads++
+		for _, part := range []string{
+			"value: {{ .Values.telemetry.otlp.endpoint | quote }}",
+			"- name: OTEL_EXPORTER_OTLP_CERTIFICATE\n          value: /etc/countersign/collector/ca.crt",
+			"- name: collector\n          mountPath: /etc/countersign/collector\n",
+			"- name: collector\n        configMap:\n          name: {{ .Values.telemetry.otlp.caConfigMap }}",
+			"- name: POD_NAME\n",
+			"- name: POD_NAMESPACE\n",
+		} {
+			if strings.Count(text, part) != 1 {
+				t.Errorf("%s has %q %d times, not once", template, part, strings.Count(text, part))
+			}
+		}
+	}
+	if workloads != 5 {
+		t.Errorf("%d workloads, not 5", workloads)
+	}
+}

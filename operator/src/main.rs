@@ -8,7 +8,7 @@ use countersign_runtime::{process, telemetry};
 async fn main() -> anyhow::Result<()> {
     process::install_crypto_provider()?;
     let settings = Settings::parse();
-    telemetry::start(settings.log_format);
+    let _records = telemetry::start("countersign-operator", settings.log_format, &settings.export)?;
     run(settings).await?;
     Ok(())
 }

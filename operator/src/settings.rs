@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use countersign_runtime::process::host_name;
+use countersign_runtime::records::ExportFlags;
 use countersign_runtime::telemetry::LogFormat;
 
 /// Makes the mesh mean what the cluster's `ApiAuthPolicy` objects say.
@@ -28,4 +29,7 @@ pub struct Settings {
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
+    /// Where records are sent.
+    #[command(flatten)]
+    pub export: ExportFlags,
 }

@@ -11,5 +11,6 @@ pub mod https;
 pub mod lease;
 pub mod parts;
 pub mod process;
+pub mod records;
 pub mod telemetry;
 pub mod tls;

@@ -1,7 +1,13 @@
-//! Logs.
+//! Logs, and the records in them that are sent on.
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::records::{Export, ExportError, ExportFlags, RECORDS};
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -12,30 +18,48 @@ pub enum LogFormat {
     Text,
 }
 
-/// What holds whatever levels are asked for.
-const ALWAYS: [&str; 4] = [
+/// What holds whatever levels are asked for, beside that records are no talk.
+const ALWAYS: [&str; 2] = [
     // At lower levels it quotes what the API server answered, Secrets too, if it cannot read that.
     "kube_client::client=error",
     // It logs what it also returns, which is told where somebody knows what was tried.
     "rustls_platform_verifier=off",
-    // Records of decisions are no talk.
-    "countersign_decision=info",
-    "countersign_security=info",
 ];
 
-/// Starts logging to standard output. `RUST_LOG` sets the level, by module if need be; the default is `info`.
-pub fn start(format: LogFormat) {
+/// Starts logging to standard output, and sends records on if that is asked for. `RUST_LOG` sets the level of the log, by module
+/// if need be; the default is `info`. `service` is the `service.name` of the records. Where records are sent on, it is called within
+/// a Tokio runtime of several threads, and what it gives is kept until the end: when it is dropped, the records that wait are sent.
+///
+/// # Errors
+///
+/// If the flags do not say where to send records. Logging has started then.
+pub fn start(service: &'static str, format: LogFormat, flags: &ExportFlags) -> Result<Option<Export>, ExportError> {
     let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(discreet(levels));
-    match format {
-        LogFormat::Json => logs.json().flatten_event(true).init(),
-        LogFormat::Text => logs.init(),
-    }
+    let export = Export::begin(service, flags);
+    subscriber(format, levels, export.as_ref().ok().and_then(Option::as_ref)).init();
+    export
 }
 
-/// Takes out of a log what may quote the content of objects, and leaves the records of decisions in, whatever levels are asked for.
+/// What takes in all that is logged.
+pub fn subscriber(
+    format: LogFormat,
+    levels: EnvFilter,
+    export: Option<&Export>,
+) -> impl Subscriber + Send + Sync + use<> {
+    let levels = discreet(levels);
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![match format {
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_filter(levels).boxed(),
+        LogFormat::Text => fmt::layer().with_filter(levels).boxed(),
+    }];
+    layers.extend(export.map(Export::layer));
+    tracing_subscriber::registry().with(layers)
+}
+
+/// Takes out of a log what may quote the content of objects, and leaves the records in, whatever levels are asked for.
 pub fn discreet(levels: EnvFilter) -> EnvFilter {
-    ALWAYS.iter().fold(levels, |levels, always| match always.parse() {
+    let records = RECORDS.iter().map(|target| format!("{target}=info"));
+    let always = ALWAYS.iter().map(ToString::to_string).chain(records);
+    always.fold(levels, |levels, always| match always.parse() {
         Ok(directive) => levels.add_directive(directive),
         // They are constants, so this is never reached; a log that is too talkative would be worse than none.
         Err(_) => EnvFilter::new("off"),

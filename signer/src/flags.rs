@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 use countersign_identity::{SpiffeIdError, TrustDomain};
 use countersign_runtime::process::host_name;
+use countersign_runtime::records::ExportFlags;
 use countersign_runtime::telemetry::LogFormat;
 use jiff::SignedDuration;
 
@@ -57,6 +58,9 @@ pub struct Flags {
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
+    /// Where records are sent.
+    #[command(flatten)]
+    pub export: ExportFlags,
 }
 
 /// What can be set of the service for the agents of the nodes.

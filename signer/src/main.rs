@@ -27,10 +27,10 @@ async fn main() -> anyhow::Result<()> {
     // Both hold private keys in memory.
     process::forbid_core_dumps()?;
     let command = Command::parse();
-    telemetry::start(match &command.other {
-        Some(Other::Agent(flags)) => flags.log_format,
-        None => command.signer.log_format,
-    });
+    let _records = match &command.other {
+        Some(Other::Agent(flags)) => telemetry::start("countersign-agent", flags.log_format, &flags.export),
+        None => telemetry::start("countersign-signer", command.signer.log_format, &command.signer.export),
+    }?;
     process::log_panics();
     match command.other {
         Some(Other::Agent(flags)) => agent::run(flags).await?,

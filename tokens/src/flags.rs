@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 use countersign_runtime::process::host_name;
+use countersign_runtime::records::ExportFlags;
 use countersign_runtime::telemetry::LogFormat;
 use ipnet::IpNet;
 use zeroize::Zeroizing;
@@ -90,6 +91,9 @@ pub struct Flags {
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
+    /// Where records are sent.
+    #[command(flatten)]
+    pub export: ExportFlags,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ async fn main() -> anyhow::Result<()> {
     // It holds private keys in memory.
     process::forbid_core_dumps()?;
     let flags = Flags::parse();
-    telemetry::start(flags.log_format);
+    let _records = telemetry::start("countersign-tokens", flags.log_format, &flags.export)?;
     process::log_panics();
     run(flags).await?;
     Ok(())

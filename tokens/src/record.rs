@@ -103,6 +103,7 @@ impl Recorder {
         self.decisions.get_or_create(&decided).inc();
         let detail = refusal.map(ToString::to_string);
         info!(
+            name: "countersign.token.decision",
             target: "countersign_decision",
             event = decided.endpoint,
             outcome,
@@ -124,6 +125,7 @@ impl Recorder {
         );
         if let Some(event) = refusal.and_then(Refusal::security_event) {
             warn!(
+                name: "countersign.security",
                 target: "countersign_security",
                 event,
                 issuer = draft.issuer,

@@ -98,6 +98,8 @@ fn log(request: &Request<'_>, judgement: &Judgement) {
         return;
     }
     info!(
+        name: "countersign.admission",
+        target: "countersign_admission",
         outcome = if verdict.denial.is_some() { "denied" } else { "warned" },
         operation = request.operation.name(),
         resource = request.target(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use countersign_runtime::process::host_name;
+use countersign_runtime::records::ExportFlags;
 use countersign_runtime::telemetry::LogFormat;
 use countersign_scan::parse_seconds;
 
@@ -71,6 +72,9 @@ pub struct Flags {
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
+    /// Where records are sent.
+    #[command(flatten)]
+    pub export: ExportFlags,
 }
 
 impl Flags {

@@ -8,7 +8,7 @@ use countersign_webhook::{Flags, run};
 async fn main() -> anyhow::Result<()> {
     process::install_crypto_provider()?;
     let flags = Flags::parse();
-    telemetry::start(flags.log_format);
+    let _records = telemetry::start("countersign-webhook", flags.log_format, &flags.export)?;
     process::log_panics();
     run(flags).await?;
     Ok(())

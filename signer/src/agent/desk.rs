@@ -50,6 +50,7 @@ impl<S> Desk<S> {
     pub fn refuse(&self, call: &'static str, pod_uid: Option<&str>, refusal: Refusal) -> Status {
         self.metrics.refused(refusal.reason);
         info!(
+            name: "countersign.workload.refused",
             target: "countersign_agent::refused",
             call,
             pod_uid,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use countersign_runtime::records::ExportFlags;
 use countersign_runtime::telemetry::LogFormat;
 
 /// Gives the workloads of this node their SVIDs, over a Unix socket.
@@ -41,4 +42,7 @@ pub struct Flags {
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "json")]
     pub log_format: LogFormat,
+    /// Where records are sent.
+    #[command(flatten)]
+    pub export: ExportFlags,
 }

@@ -163,6 +163,7 @@ impl Issuer {
         let leaf = certificate.chain.first().map(Sha256::digest);
         let sha256 = leaf.map(|digest| hex(&digest)).unwrap_or_default();
         info!(
+            name: "countersign.certificate.issued",
             target: "countersign_signer::issued",
             path = path.name(),
             request,

@@ -95,6 +95,7 @@ impl<C: Cluster> IstioCertificateService for Service<C> {
             let caller = caller.as_ref().map(name);
             let peer = peer.map(|peer| peer.to_string());
             warn!(
+                name: "countersign.certificate.refused",
                 target: "countersign_signer::refused",
                 path = Path::IstioCa.name(),
                 caller,

@@ -154,6 +154,7 @@ impl JwtIssuer {
             .signer
             .sign(spiffe_id, &names, lifetime, now, &token_id, &random)?;
         info!(
+            name: "countersign.jwt_svid.issued",
             target: "countersign_signer::issued",
             path = Path::WorkloadApi.name(),
             spiffe_id = %spiffe_id,

@@ -165,6 +165,7 @@ impl<C: Cluster> Service<C> {
             }
             let peer = request.extensions().get::<Peer>().map(|peer| peer.0.to_string());
             warn!(
+                name: "countersign.certificate.refused",
                 target: "countersign_signer::refused",
                 path = Path::WorkloadApi.name(),
                 request = %asking,

@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, ParsedPublicKey,
 };
 use countersign_runtime::clock;
+use countersign_runtime::records::ExportFlags;
 use countersign_runtime::telemetry::{self, LogFormat};
 use countersign_tokens::mint::Handle;
 use countersign_tokens::service::digest;
@@ -31,7 +32,7 @@ const RAW: u32 = 3000;
 const SIGNED: [u8; 480] = [7; 480];
 
 pub fn main() -> Result<()> {
-    telemetry::start(LogFormat::Json);
+    let _records = telemetry::start("countersign-tokens", LogFormat::Json, &ExportFlags::default())?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build()?;
     let mut lines = std::io::stdin().lock().lines();

@@ -104,6 +104,8 @@ impl Own {
         let judged = waiver::judge(old, new, user, now.as_second(), self.settings.longest_waiver);
         if let Some(made) = judged.made.filter(|_| !request.dry_run) {
             info!(
+                name: "countersign.waiver",
+                target: "countersign_admission",
                 user,
                 namespace = made.about.namespace,
                 waiver = made.about.name,
