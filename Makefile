@@ -9,6 +9,8 @@ PAIRS ?= 2000
 SEED ?= 1
 SECONDS ?= 60
 MINUTES ?= 20
+HYDRA ?= yes
+LOAD ?=
 
 ## For a person
 
@@ -63,8 +65,12 @@ bench-signer: ## Certificates a second on one processor, beside its signatures; 
 	@$(STEP) "signer from inside" cargo run --locked --release -p countersign-signer --example signer_load
 	@$(STEP) "signer under load" cargo run --locked --release -p countersign-signer --example istio_load
 
-bench-tokens: ## Tokens a second on one processor, beside its signatures, on SQLite; `--postgres --families 1000000` after it for more
-	@$(STEP) "token service under load" cargo run --locked --release -p countersign-tokens --example token_load
+bench-tokens: ## Tokens a second on one processor, beside its signatures and Ory Hydra: HYDRA=no without; LOAD="--postgres --families 1000000" for more
+ifneq ($(HYDRA),no)
+	@$(STEP) "Ory Hydra, for comparison" scripts/peers hydra
+endif
+	@$(STEP) "token service under load" cargo run --locked --release -p countersign-tokens --example token_load -- \
+		$(if $(filter no,$(HYDRA)),,--hydra "$$(scripts/peers hydra)/hydra") $(LOAD)
 
 fuzz: ## Each fuzz target for a minute, or for SECONDS=600
 	@$(STEP) "fuzz" scripts/fuzz $(SECONDS)

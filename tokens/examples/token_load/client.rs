@@ -131,6 +131,8 @@ fn head(read: &[u8]) -> Result<Option<(usize, usize)>> {
         return Ok(None);
     };
     let text = std::str::from_utf8(&read[..end])?;
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-    Ok(Some((end + END.len(), length.context("no content-length")?.parse()?)))
+    let mut fields = text.lines().filter_map(|line| line.split_once(": "));
+    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let (_, length) = length.context("no content-length")?;
+    Ok(Some((end + END.len(), length.parse()?)))
 }

@@ -2,7 +2,8 @@
 //! all. `make bench-tokens`.
 //!
 //! The server is a process of its own on the first processor; the load comes from the second, where PostgreSQL runs too. What
-//! clients sign is signed before anything is measured. A wrong answer ends it.
+//! clients sign is signed before anything is measured. A wrong answer ends it. With `--hydra PROGRAM` Ory Hydra stands in the
+//! server's place for one of the grants.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +19,9 @@ mod client;
 #[path = "../../tests/common/mod.rs"]
 #[allow(dead_code, reason = "it takes its part of what tests share")]
 mod common;
+mod hydra;
 mod many;
+mod measured;
 mod orders;
 mod process;
 mod requests;
@@ -27,6 +30,8 @@ mod rig;
 mod server;
 mod table;
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -34,11 +39,12 @@ use nix::unistd::Pid;
 
 use crate::client::Load;
 use crate::common::postgres;
+use crate::hydra::Place;
 use crate::many::Many;
+use crate::measured::Measured;
 use crate::orders::Beginning;
 use crate::process::Server;
 use crate::requests::{Kind, Partner};
-use crate::table::{Line, Table};
 
 /// The processor of the server, and that of the load.
 const SERVER: usize = 0;
@@ -67,9 +73,40 @@ struct Arguments {
     /// Measure again beside so many revocations: needs PostgreSQL.
     #[arg(long, default_value_t = 0, requires = "postgres")]
     revocations: u64,
+    /// This program of Ory's Hydra for comparison: `scripts/peers hydra` builds it.
+    #[arg(long)]
+    hydra: Option<PathBuf>,
     /// Be the server.
     #[arg(long, hide = true)]
     serve: bool,
+}
+
+impl Arguments {
+    /// Whether a kind is asked for.
+    fn wants(&self, kind: Kind) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| kind.name().starts_with(only.as_str()))
+    }
+
+    /// Says what is measured.
+    fn print(&self) {
+        let (store, of_hydra) = if self.postgres {
+            ("PostgreSQL", "PostgreSQL")
+        } else {
+            ("SQLite on disk", "SQLite in its memory")
+        };
+        let at_once = self.at_once;
+        println!("The token service on one processor, over TLS, {at_once} requests at a time, with {store}.");
+        if !self.wants(Kind::Credentials) {
+            return;
+        }
+        if self.hydra.is_some() {
+            println!("Hydra after it in the same way, with {of_hydra}, ES256 in and out, and no record of requests.");
+        } else {
+            println!(
+                "Without Hydra beside it: for that `scripts/peers hydra` builds it, and `--hydra` says where it is."
+            );
+        }
+    }
 }
 
 fn main() -> Result<()> {
@@ -111,16 +148,13 @@ async fn load(arguments: &Arguments) -> Result<()> {
         arguments,
         families: 0,
     };
-    println!(
-        "The token service on one processor, over TLS, {} requests at a time, with {}.",
-        arguments.at_once,
-        if arguments.postgres {
-            "PostgreSQL"
-        } else {
-            "SQLite on disk"
-        }
-    );
-    let table = measured.all(&mut server).await?;
+    arguments.print();
+    let hydra = arguments.hydra.as_deref().map(|program| Place {
+        program,
+        folder: folder.path(),
+        database: database.as_ref().map(|database| database.database("hydra")),
+    });
+    let table = measured.all(&mut server, hydra.as_ref()).await?;
     table.print();
     if let Some(database) = database.filter(|_| arguments.families + arguments.revocations > 0) {
         let many = Many {
@@ -133,75 +167,9 @@ async fn load(arguments: &Arguments) -> Result<()> {
             "\nBeside {} live refresh tokens and {} revocations:",
             many.families, many.revocations
         );
-        let beside = measured.all(&mut server).await?;
+        let beside = measured.all(&mut server, None).await?;
         beside.print();
         beside.print_against(&table);
     }
     server.end()
-}
-
-/// What is measured, one kind after the other.
-struct Measured<'a> {
-    load: Load,
-    partner: Partner,
-    arguments: &'a Arguments,
-    /// How many refresh tokens were made.
-    families: usize,
-}
-
-impl Measured<'_> {
-    async fn all(&mut self, server: &mut Server) -> Result<Table> {
-        let mut table = Table::default();
-        for kind in Kind::ALL {
-            let only = &self.arguments.only;
-            if only.is_empty() || only.iter().any(|only| kind.name().starts_with(only.as_str())) {
-                table.add(self.one(server, kind).await.with_context(|| kind.name())?);
-            }
-        }
-        Ok(table)
-    }
-
-    async fn one(&mut self, server: &mut Server, kind: Kind) -> Result<Line> {
-        let warming = self.arguments.number / 10;
-        let number = warming + self.arguments.number * kind.times();
-        let issuer = server.ready.issuer.clone();
-        let about = match kind {
-            Kind::Refresh => {
-                let first = self.families;
-                self.families += number;
-                server.families(first, number)?
-            }
-            Kind::IntrospectJwt => self.tokens(&issuer, requests::ORDERS).await?,
-            Kind::IntrospectOpaque => self.tokens(&issuer, requests::STOCK).await?,
-            _ => Vec::new(),
-        };
-        let requests = self.partner.prepared(kind, &issuer, number, &about);
-        let (first, then) = requests.split_at(warming);
-        let mut connections = self.load.connect(self.arguments.at_once).await?;
-        self.load.send(&mut connections, first, kind.answer()).await?;
-        let before = server.raw()?;
-        let busy = server.busy()?;
-        let sent = self.load.send(&mut connections, then, kind.answer()).await?;
-        let busy = server.busy()?.saturating_sub(busy);
-        let after = server.raw()?;
-        Ok(Line {
-            name: kind.name(),
-            sent,
-            busy,
-            raw: before.mean(&after),
-            memory: server.memory()?,
-        })
-    }
-
-    /// Tokens to be asked about.
-    async fn tokens(&mut self, issuer: &str, audience: &str) -> Result<Vec<String>> {
-        const TOKENS: usize = 100;
-        let mut connections = self.load.connect(1).await?;
-        let mut tokens = Vec::new();
-        for _ in 0..TOKENS {
-            let request = self.partner.credentials(issuer, audience);
-            tokens.push(connections[0].token(&request).await?);
-        }
-        Ok(tokens)
-    }
 }

@@ -80,24 +80,9 @@ impl Server {
         self.order(&Order::Families { first, count })
     }
 
-    /// How long its processor has worked for it.
-    pub fn busy(&self) -> Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // Its name, in parentheses, is the second field. In user mode and in kernel mode are the 14th and the 15th.
-        let (_, fields) = stat.rsplit_once(") ").context("no name in the process's statistics")?;
-        let fields: Vec<&str> = fields.split(' ').collect();
-        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 1000 / TICKS))
-    }
-
-    /// Its memory, in bytes.
-    pub fn memory(&self) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let number = line
-            .and_then(|line| line.split_whitespace().nth(1))
-            .context("no VmRSS")?;
-        Ok(number.parse::<u64>()? << 10)
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Lets it end.
@@ -106,4 +91,33 @@ impl Server {
         ensure!(self.process.wait()?.success(), "the server failed");
         Ok(())
     }
+}
+
+/// How long the processor has worked for a process.
+pub fn busy(process: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // Its name, in parentheses, is the second field. In user mode and in kernel mode are the 14th and the 15th.
+    let (_, fields) = stat.rsplit_once(") ").context("no name in the process's statistics")?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    Ok(Duration::from_millis(ticks * 1000 / TICKS))
+}
+
+/// The memory of a process, in bytes.
+pub fn memory(process: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line
+        .and_then(|line| line.split_whitespace().nth(1))
+        .context("no VmRSS")?;
+    Ok(number.parse::<u64>()? << 10)
+}
+
+/// What a command prints. An error says what it complained of.
+pub fn output(command: &mut Command) -> Result<String> {
+    let ended = command.stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let complained = String::from_utf8_lossy(&ended.stderr);
+    ensure!(ended.status.success(), "{command:?}: {said}{complained}");
+    Ok(said)
 }

@@ -81,7 +81,7 @@ impl Kind {
 
 /// A partner with its key, and one whose tokens come from an issuer outside, with the key of that.
 pub struct Partner {
-    key: SigningKey,
+    pub key: SigningKey,
     outside: SigningKey,
 }
 
@@ -139,9 +139,11 @@ impl Partner {
             Kind::Exchange => self.exchange(issuer),
             Kind::Refresh => {
                 let form = [("grant_type", "refresh_token"), ("refresh_token", about(at))];
-                self.proven(issuer, "/token", &form)
+                self.proven(issuer, "/token", issuer, &form)
             }
-            Kind::IntrospectJwt | Kind::IntrospectOpaque => self.proven(issuer, "/introspect", &[("token", about(at))]),
+            Kind::IntrospectJwt | Kind::IntrospectOpaque => {
+                self.proven(issuer, "/introspect", issuer, &[("token", about(at))])
+            }
             Kind::Jwks => format!("GET /jwks HTTP/1.1\r\nhost: {}\r\n\r\n", host(issuer)).into_bytes(),
         };
         (0..number).map(one).collect()
@@ -150,7 +152,7 @@ impl Partner {
     /// A request for a token.
     pub fn credentials(&self, issuer: &str, audience: &str) -> Vec<u8> {
         let form = [("grant_type", "client_credentials"), ("resource", audience)];
-        self.proven(issuer, "/token", &form)
+        self.proven(issuer, "/token", issuer, &form)
     }
 
     fn exchange(&self, issuer: &str) -> Vec<u8> {
@@ -168,11 +170,11 @@ impl Partner {
         post(issuer, "/token", &form)
     }
 
-    /// A request with an assertion of the partner's own.
-    fn proven(&self, issuer: &str, path: &str, form: &[(&str, &str)]) -> Vec<u8> {
+    /// A request with an assertion of the partner's own, for an audience.
+    pub fn proven(&self, issuer: &str, path: &str, audience: &str, form: &[(&str, &str)]) -> Vec<u8> {
         let now = clock::now().as_second();
         let claims: Value = json!({
-            "iss": CLIENT, "sub": CLIENT, "aud": issuer, "iat": now, "exp": now + 500, "jti": rig::unique(),
+            "iss": CLIENT, "sub": CLIENT, "aud": audience, "iat": now, "exp": now + 500, "jti": rig::unique(),
         });
         let assertion = self.key.assertion(&claims);
         let mut all = form.to_vec();
