@@ -10,6 +10,7 @@ use crate::assertion::is_type;
 use crate::claims::Claims;
 use crate::jwks::KeySet;
 use crate::jws::{Jws, JwsError};
+use crate::token::seconds;
 use crate::times::{LONGEST_NAME, TimeError, audiences, expiry, name, not_in_the_future};
 
 /// What a token may call itself. Outside issuers hardly type their tokens, but what says that it is something else is not
@@ -25,6 +26,8 @@ pub struct Expected<'a> {
     pub audience: &'a str,
     /// The algorithms that it may be signed with.
     pub algorithms: &'a [Algorithm],
+    /// How long it may live, in seconds: from its `iat`, or from now if it has none, to its `exp`. None: as long as it says.
+    pub longest: Option<i64>,
 }
 
 /// Why a token cannot be exchanged: the first rule that it breaks.
@@ -53,6 +56,9 @@ pub enum SubjectTokenError {
     /// Its `exp` is past.
     #[error("the subject token is expired")]
     Expired,
+    /// It lives longer than its issuer is trusted for.
+    #[error("the subject token lives longer than its issuer is said to let tokens live (`maxTokenLifetime`)")]
+    TooLong,
     /// Its `nbf` or `iat` is yet to come, or no time.
     #[error("the subject token's `nbf` or `iat` is in the future, or not in seconds since 1970")]
     NotYetValid,
@@ -104,9 +110,13 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>, now: i64) -> 
         return Err(SubjectTokenError::Audience);
     }
     name(&claims, "sub").ok_or(SubjectTokenError::NoSubject)?;
-    expiry(&claims, now)?;
+    let end = expiry(&claims, now)?;
     not_in_the_future(&claims, "nbf", now)?;
     not_in_the_future(&claims, "iat", now)?;
+    let begin = claims.get("iat").and_then(seconds).unwrap_or(now);
+    if expected.longest.is_some_and(|longest| end - begin > longest) {
+        return Err(SubjectTokenError::TooLong);
+    }
     jws.check_signature(keys.keys(), expected.algorithms)?;
     Ok(Claims::new(claims))
 }

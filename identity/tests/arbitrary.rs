@@ -36,6 +36,7 @@ fn accepted(text: &str, now: i64) -> usize {
         issuer,
         audience: "a",
         algorithms,
+        longest: Some(600),
     };
     let _ = (assertion::claimed_issuer(text), subject_token::claimed_issuer(text));
     let assertions = [Purpose::ClientAuthentication, Purpose::Grant].map(|purpose| {

@@ -1,7 +1,7 @@
 //! Records that are sent on: what was decided, over OTLP to a collector of OpenTelemetry. Nothing waits for the collector.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::Args;
 use http::Uri;
@@ -19,6 +19,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::Registry;
 
+use crate::clock;
 use crate::process::host_name;
 
 /// The targets of records. They are logged whatever levels are asked for, and nothing else is sent on.
@@ -163,7 +164,7 @@ struct Stamp;
 
 impl LogProcessor for Stamp {
     fn emit(&self, record: &mut SdkLogRecord, _: &InstrumentationScope) {
-        record.set_timestamp(SystemTime::now());
+        record.set_timestamp(clock::precise().into());
     }
 
     fn force_flush(&self) -> OTelSdkResult {

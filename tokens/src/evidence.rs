@@ -130,6 +130,7 @@ fn verified(outside: &Outside, entries: &[(&Arc<Client>, &Federated)], text: &st
             issuer: &outside.issuer,
             audience,
             algorithms: &Algorithm::ALL,
+            longest: Some(outside.longest),
         };
         match subject_token::verify(text, &outside.keys, &expected, now) {
             Ok(claims) => return Some(claims),

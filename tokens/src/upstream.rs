@@ -269,6 +269,7 @@ impl Upstreams {
             issuer: &upstream.issuer,
             audience: &upstream.client_id,
             algorithms: &Algorithm::ALL,
+            longest: None,
         };
         let mut verified = subject_token::verify(id_token, &known.keys, &expected, now);
         if matches!(verified, Err(SubjectTokenError::Jws(JwsError::NoKey))) {

@@ -69,6 +69,7 @@ pub fn build(sources: &Sources, now: i64) -> Built {
             let outside = Outside {
                 issuer: outside.id,
                 keys: outside.keys,
+                longest: outside.longest_token,
             };
             built.directory.outside.insert(object.name.clone(), outside);
         }

@@ -32,6 +32,8 @@ pub struct Outside {
     pub issuer: String,
     /// What verifies them.
     pub keys: KeySet,
+    /// How long they live at most, in seconds.
+    pub longest: i64,
 }
 
 /// All that requests are judged by.
