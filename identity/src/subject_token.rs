@@ -10,8 +10,8 @@ use crate::assertion::is_type;
 use crate::claims::Claims;
 use crate::jwks::KeySet;
 use crate::jws::{Jws, JwsError};
-use crate::token::seconds;
 use crate::times::{LONGEST_NAME, TimeError, audiences, expiry, name, not_in_the_future};
+use crate::token::seconds;
 
 /// What a token may call itself. Outside issuers hardly type their tokens, but what says that it is something else is not
 /// taken for one (RFC 8725 sections 3.11 and 3.12).

@@ -340,7 +340,10 @@ fn what_is_wrong_with_a_token_of_others() {
         assert_eq!(issuer.exchange(&token), Err(error), "{what}");
     }
     assert!(issuer.exchange(&issuer.with("exp", json!(NOW + 600))).is_ok());
-    assert!(issuer.exchange(&issuer.without("iat")).is_ok(), "from now on, if it does not say");
+    assert!(
+        issuer.exchange(&issuer.without("iat")).is_ok(),
+        "from now on, if it does not say"
+    );
     let header = r#"{"alg":"ES256","kid":"k1"}"#;
     let twice = claims().to_string().replacen('{', r#"{"sub":"admin","#, 1);
     assert_eq!(

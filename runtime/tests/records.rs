@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use countersign_runtime::records::{Export, ExportFlags};
 use countersign_runtime::telemetry::{LogFormat, subscriber};
@@ -129,24 +129,22 @@ async fn a_collector_that_does_not_answer_stops_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let flags = plain(listener.local_addr().unwrap());
     let export = Export::begin("countersign-tests", &flags).unwrap().unwrap();
-    let began = Instant::now();
-    with_default(
-        subscriber(LogFormat::Json, EnvFilter::new("off"), Some(&export)),
-        || {
-            for number in 0..20_000 {
-                info!(target: "countersign_decision", number, "a decision");
-            }
-        },
-    );
-    let burst = began.elapsed();
-    assert!(burst < Duration::from_secs(5), "20,000 records took {burst:?}");
-    let began = Instant::now();
-    drop(export);
-    assert!(
-        began.elapsed() < Duration::from_secs(8),
-        "the end took {:?}",
-        began.elapsed()
-    );
+    let all = tokio::task::spawn_blocking(move || {
+        with_default(
+            subscriber(LogFormat::Json, EnvFilter::new("off"), Some(&export)),
+            || {
+                for number in 0..20_000 {
+                    info!(target: "countersign_decision", number, "a decision");
+                }
+            },
+        );
+        drop(export);
+    });
+    // Who waited for the collector would wait for ever.
+    tokio::time::timeout(Duration::from_mins(1), all)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[rstest]
