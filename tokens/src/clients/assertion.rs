@@ -66,13 +66,16 @@ pub async fn verify(
     let id = client.id();
     let token_url = call.issuer.place.url(Endpoint::Token);
     let own_url = call.url();
+    let all: &[&str] = &[call.issuer_id(), &token_url, &own_url];
     // The issuer identifier is what clients should name. The URL of an endpoint is what RFC 7523 and most libraries had first;
-    // no name of another server's may stand beside it, so that no other server can pass an assertion on.
+    // no name of another server's may stand beside it, so that no other server can pass an assertion on. Who pushes its requests
+    // is new enough to name the issuer alone (FAPI 2.0 Security Profile section 5.3.2.1).
+    let pushed = call.endpoint == Endpoint::PushedAuthorization;
     let expected = Expected {
         purpose,
         issuer: &id,
-        audiences: &[call.issuer_id(), &token_url, &own_url],
-        audience_array: true,
+        audiences: if pushed { &all[..1] } else { all },
+        audience_array: !pushed,
         algorithms: &ALGORITHMS,
         longest: LONGEST,
     };

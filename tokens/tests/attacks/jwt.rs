@@ -201,6 +201,31 @@ async fn rfc8725_3_8_and_3_9_claims_are_checked(#[case] name: &str, #[case] valu
     counts_for_nothing(&world, &world.key.assertion(&claims)).await;
 }
 
+/// It may be for the URL of an endpoint only where clients are that old: who pushes its requests is not.
+#[tokio::test]
+async fn fapi_5_3_2_1_who_pushes_requests_names_the_issuer_alone_as_a_text() {
+    let world = World::start().await;
+    let issuer = world.rig.issuer.clone();
+    let push = async |audience: Value| {
+        let mut claims = world.rig.assertion_claims("shop/app");
+        claims["aud"] = audience;
+        let assertion = world.key.assertion(&claims);
+        let request = world.request("shop/app", &[]);
+        let mut form: Vec<(&str, &str)> = request.iter().map(|(name, value)| (&**name, &**value)).collect();
+        form.extend([ASSERTION_TYPE, ("client_assertion", &*assertion)]);
+        world.rig.post("/par", &form).await
+    };
+    for audience in [
+        json!([issuer]),
+        json!([issuer, world.rig.url("/par")]),
+        json!(world.rig.url("/par")),
+        json!(world.rig.url("/token")),
+    ] {
+        push(audience).await.refused("invalid_client");
+    }
+    assert_eq!(push(json!(issuer)).await.status, 201);
+}
+
 #[tokio::test]
 async fn rfc8725_3_9_an_assertion_for_another_server_too_is_refused() {
     let world = World::start().await;
