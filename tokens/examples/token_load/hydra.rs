@@ -11,7 +11,7 @@ use countersign_identity::testing::SigningKey;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use rcgen::{CertifiedKey, KeyPair};
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, Url};
 use serde_json::{Value, json};
 
 use crate::client::Load;
@@ -33,8 +33,10 @@ pub struct Place<'a> {
     pub program: &'a Path,
     /// Where its files go.
     pub folder: &'a Path,
-    /// The URL of a PostgreSQL database. Without one it remembers things in its memory, which SQLite on disk is not quick enough for.
-    pub database: Option<String>,
+    /// The URL of a PostgreSQL database. With SQLite it answers many requests at a time by errors.
+    pub database: String,
+    /// How many connections it may have to that. With fewer than there are requests at a time it was seen to stand still.
+    pub connections: usize,
 }
 
 /// A running Hydra.
@@ -164,8 +166,12 @@ impl Place<'_> {
             let tls = json!({"enabled": true, "cert": {"path": shown}, "key": {"path": key}});
             json!({"host": "127.0.0.1", "port": port, "tls": tls})
         };
+        let mut database = Url::parse(&self.database)?;
+        for limit in ["max_conns", "max_idle_conns"] {
+            database.query_pairs_mut().append_pair(limit, &self.connections.to_string());
+        }
         let settings = json!({
-            "dsn": self.database.as_deref().unwrap_or("memory"),
+            "dsn": database.as_str(),
             "log": {"level": "error"},
             "sqa": {"opt_out": true},
             "secrets": {"system": [rig::unique()]},
@@ -174,10 +180,8 @@ impl Place<'_> {
             "serve": {"public": listen(public), "admin": listen(admin)},
         });
         std::fs::write(&file, settings.to_string())?;
-        if self.database.is_some() {
-            let migrate = ["migrate", "sql", "--read-from-env", "--yes", "--config"];
-            output(Command::new(self.program).args(migrate).arg(&file))?;
-        }
+        let migrate = ["migrate", "sql", "--read-from-env", "--yes", "--config"];
+        output(Command::new(self.program).args(migrate).arg(&file))?;
         Ok(file)
     }
 

@@ -89,18 +89,16 @@ impl Arguments {
 
     /// Says what is measured.
     fn print(&self) {
-        let (store, of_hydra) = if self.postgres {
-            ("PostgreSQL", "PostgreSQL")
-        } else {
-            ("SQLite on disk", "SQLite in its memory")
-        };
+        let store = if self.postgres { "PostgreSQL" } else { "SQLite on disk" };
         let at_once = self.at_once;
         println!("The token service on one processor, over TLS, {at_once} requests at a time, with {store}.");
         if !self.wants(Kind::Credentials) {
             return;
         }
         if self.hydra.is_some() {
-            println!("Hydra after it in the same way, with {of_hydra}, ES256 in and out, and no record of requests.");
+            println!(
+                "Hydra after it in the same way, with PostgreSQL on the other processor, ES256 in and out, and no record of requests."
+            );
         } else {
             println!(
                 "Without Hydra beside it: for that `scripts/peers hydra` builds it, and `--hydra` says where it is."
@@ -130,10 +128,11 @@ fn stay_on(processor: usize) -> Result<()> {
 
 async fn load(arguments: &Arguments) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let database = arguments.postgres.then(postgres::Server::start);
+    let needed = arguments.postgres || arguments.hydra.is_some();
+    let database = needed.then(postgres::Server::start);
     let store = match &database {
-        Some(database) => database.database("tokens"),
-        None => format!("sqlite:{}", folder.path().join("tokens.db").display()),
+        Some(database) if arguments.postgres => database.database("tokens"),
+        _ => format!("sqlite:{}", folder.path().join("tokens.db").display()),
     };
     let partner = Partner::default();
     let beginning = Beginning {
@@ -149,10 +148,12 @@ async fn load(arguments: &Arguments) -> Result<()> {
         families: 0,
     };
     arguments.print();
-    let hydra = arguments.hydra.as_deref().map(|program| Place {
+    let hydra = arguments.hydra.as_deref().zip(database.as_ref());
+    let hydra = hydra.map(|(program, database)| Place {
         program,
         folder: folder.path(),
-        database: database.as_ref().map(|database| database.database("hydra")),
+        database: database.database("hydra"),
+        connections: 2 * arguments.at_once,
     });
     let table = measured.all(&mut server, hydra.as_ref()).await?;
     table.print();
