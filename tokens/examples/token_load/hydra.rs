@@ -168,7 +168,9 @@ impl Place<'_> {
         };
         let mut database = Url::parse(&self.database)?;
         for limit in ["max_conns", "max_idle_conns"] {
-            database.query_pairs_mut().append_pair(limit, &self.connections.to_string());
+            database
+                .query_pairs_mut()
+                .append_pair(limit, &self.connections.to_string());
         }
         let settings = json!({
             "dsn": database.as_str(),
