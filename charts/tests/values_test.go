@@ -200,10 +200,9 @@ func TestEveryWorkloadSendsItsRecords(t *testing.T) {
 		}
 		workloads++
 		for _, part := range []string{
-			"value: {{ .Values.telemetry.otlp.endpoint | quote }}",
-			"- name: OTEL_EXPORTER_OTLP_CERTIFICATE\n          value: /etc/countersign/collector/ca.crt",
-			"- name: collector\n          mountPath: /etc/countersign/collector\n",
-			"- name: collector\n        configMap:\n          name: {{ .Values.telemetry.otlp.caConfigMap }}",
+			`{{- with include "countersign.collectorEnv" . }}`,
+			`{{- with include "countersign.collectorMount" . }}`,
+			`{{- with include "countersign.collectorVolume" . }}`,
 			"- name: POD_NAME\n",
 			"- name: POD_NAMESPACE\n",
 		} {
@@ -214,5 +213,10 @@ func TestEveryWorkloadSendsItsRecords(t *testing.T) {
 	}
 	if workloads != 5 {
 		t.Errorf("%d workloads, not 5", workloads)
+	}
+	// The file that is named is where the volume is mounted.
+	where := regexp.MustCompile(`(?m)(value|mountPath): (/etc/countersign/collector)(/ca\.crt)?$`)
+	if found := where.FindAllString(read(t, "templates/_telemetry.tpl"), -1); len(found) != 2 {
+		t.Errorf("the certificate authorities are in one place: %q", found)
 	}
 }
