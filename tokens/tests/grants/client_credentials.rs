@@ -1,9 +1,10 @@
 //! `client_credentials`.
 
 use countersign_identity::testing::SigningKey;
+use countersign_tokens::store::{Revocation, RevocationKind};
 use serde_json::{Value, json};
 
-use crate::rig::{ASSERTION_TYPE, ISSUER, Rig, Setup, Told, token_client};
+use crate::rig::{ASSERTION_TYPE, ISSUER, Rig, Setup, Told, claims_of, token_client};
 
 fn key() -> SigningKey {
     SigningKey::generate("one", jsonwebtoken::Algorithm::ES256)
@@ -184,4 +185,28 @@ async fn a_signed_token_can_be_revoked_too() {
         .await
         .unwrap();
     assert_eq!(list.split('.').count(), 3, "it is signed");
+}
+
+#[tokio::test]
+async fn whoever_follows_the_list_of_revocations_gets_it_in_pages() {
+    let rig = rig(&key()).await;
+    for number in 0..1_001 {
+        let revocation = Revocation {
+            kind: RevocationKind::Jti,
+            issuer: rig.issuer.clone(),
+            value: number.to_string(),
+            issued_before: None,
+            until: rig.now() + 60,
+            at: rig.now(),
+        };
+        rig.service.store.revoke(revocation).await.unwrap();
+    }
+    let page = async |query: &str| {
+        let asked = rig.http.get(rig.url(&format!("/revocations{query}"))).send().await;
+        let list = claims_of(&asked.unwrap().text().await.unwrap());
+        let entries = list["revocations"].as_array().unwrap().len();
+        (entries, json!([list["since"], list["sequence"], list["more"]]))
+    };
+    assert_eq!(page("").await, (1_000, json!([0, 1_000, true])));
+    assert_eq!(page("?since=1000").await, (1, json!([1_000, 1_001, false])));
 }
