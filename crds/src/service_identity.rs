@@ -79,6 +79,9 @@ pub struct ServiceIdentitySpec {
         regex(pattern = r"^/ns/[a-z0-9][-a-z0-9]*(/[a-zA-Z0-9._-]+)+$")
     )]
     pub spiffe_path: Option<String>,
+    /// How meshes call the workload that do not know it by a SPIFFE ID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mesh: Option<MeshNames>,
     /// What the workload's certificates are like.
     #[serde(default)]
     pub certificate: CertificateProfile,
@@ -97,6 +100,17 @@ pub struct ServiceIdentitySpec {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["tokenIssuer".to_owned()]))]
     pub tokens: Vec<WorkloadTokens>,
+}
+
+/// How meshes call a workload that do not know it by a SPIFFE ID.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MeshNames {
+    /// The name of the workload's service in Consul, whose intentions know callers by nothing else. Consul's names are one
+    /// space for the whole cluster: if several ServiceIdentities have the same one, the oldest holds it, and the others are
+    /// not ready.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub consul_service: String,
 }
 
 /// What a workload may ask one issuer for.
@@ -229,8 +243,8 @@ pub enum Delivery {
     Secret,
 }
 
-/// What became of a ServiceIdentity. The operator writes `observedGeneration`, `spiffeId` and the condition `Ready`; the
-/// signer writes the rest. Neither touches what is the other's.
+/// What became of a ServiceIdentity. The operator writes `observedGeneration`, `spiffeId`, `meshPrincipals` and the
+/// condition `Ready`; the token service the condition `TokensGranted`; the signer the rest. None touches what is another's.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceIdentityStatus {
@@ -241,6 +255,9 @@ pub struct ServiceIdentityStatus {
     /// account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spiffe_id: Option<String>,
+    /// By what the meshes know the workload as a caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mesh_principals: Option<MeshPrincipals>,
     /// The ways by which certificates that have not expired were handed out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
@@ -256,9 +273,21 @@ pub struct ServiceIdentityStatus {
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["by"]))]
     pub issued: Vec<IssuedStatus>,
     /// `Ready`: policies can name this identity, and it holds its service account. `Issued`: certificates are issued.
-    /// `KeyAtRest`: a private key is at rest in a Secret.
+    /// `KeyAtRest`: a private key is at rest in a Secret. `TokensGranted`: the tokens of `spec.tokens` can be had.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+}
+
+/// By what the meshes know a workload as a caller: what stands in authorization policies that are written by hand.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct MeshPrincipals {
+    /// The entry of `principals` in an AuthorizationPolicy of Istio: the SPIFFE ID of the service account, without its
+    /// scheme.
+    pub istio: String,
+    /// The name of a source in a ServiceIntentions of Consul, if the ServiceIdentity has one and holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consul: Option<String>,
 }
 
 /// What a replica of the signer has issued, as far as it has not expired.

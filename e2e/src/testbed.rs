@@ -50,6 +50,12 @@ impl Testbed {
         Ok(kube::Client::try_from(config)?)
     }
 
+    /// The version of `certificates.k8s.io` that has `PodCertificateRequest` and `ClusterTrustBundle`.
+    pub async fn certificates_version(&self) -> Result<&'static str> {
+        let minor = self.client.apiserver_version().await?.minor;
+        Ok(if minor == "36" { "v1beta1" } else { "v1" })
+    }
+
     /// The folder with the logs, the audit log, and the mesh's certificate authority.
     pub fn data(&self) -> &std::path::Path {
         &self.data

@@ -198,6 +198,7 @@ fn own_part(status: &Value) -> ServiceIdentityStatus {
     ServiceIdentityStatus {
         observed_generation: status["observedGeneration"].as_i64(),
         spiffe_id: status["spiffeId"].as_str().map(str::to_owned),
+        mesh_principals: Option::deserialize(&status["meshPrincipals"]).unwrap_or_default(),
         conditions: conditions
             .filter(|condition| condition["type"] == "Ready")
             .filter_map(|condition| Condition::deserialize(condition).ok())

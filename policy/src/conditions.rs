@@ -1,15 +1,18 @@
 //! What became of an object, as conditions that tell a reader what to do.
 
+mod identity;
+
 use countersign_crds::api_auth_policy::{Mode, Outcome};
-use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
+use countersign_crds::{ApiAuthPolicyStatus, TokenIssuerStatus};
 use countersign_identity::KeySet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use crate::parse::{ParsedIdentity, ParsedIssuer, summary};
+pub use identity::identity_status;
+
+use crate::parse::{ParsedIssuer, summary};
 use crate::report::{Report, duration};
 use crate::resolve::Reason;
-use crate::world::{MeshSettings, ObjectName};
 
 /// The longest message of a condition that stays readable; the API server allows 32768.
 const MAX_MESSAGE: usize = 2048;
@@ -233,54 +236,6 @@ fn ready(report: &Report, accepted: &Finding, programmed: &Finding) -> Finding {
              are not verified in dry run",
         ),
     }
-}
-
-/// The operator's part of the status of a `ServiceIdentity`. `holder` is another one that holds its service account.
-pub fn identity_status(
-    identity: &ParsedIdentity,
-    holder: Option<&ObjectName>,
-    mesh: &MeshSettings,
-    generation: i64,
-    previous: &ServiceIdentityStatus,
-    now: Timestamp,
-) -> ServiceIdentityStatus {
-    let (spiffe_id, ready) = match identity_ready(identity, holder, mesh) {
-        Ok((id, message)) => (Some(id), Finding::new("Ready", Some(true), "Ready", message)),
-        Err((reason, message)) => (None, Finding::new("Ready", Some(false), reason, message)),
-    };
-    ServiceIdentityStatus {
-        observed_generation: Some(generation),
-        spiffe_id,
-        conditions: dated(vec![ready], &previous.conditions, generation, now),
-        ..ServiceIdentityStatus::default()
-    }
-}
-
-/// The SPIFFE ID and what there is to know of it, or the reason why there is none, and what to do.
-fn identity_ready(
-    identity: &ParsedIdentity,
-    holder: Option<&ObjectName>,
-    mesh: &MeshSettings,
-) -> Result<(String, String), (&'static str, String)> {
-    let ids = identity.spiffe_id(&mesh.trust_domain).and_then(|in_mesh| {
-        let id = identity.svid_id(&mesh.trust_domain)?;
-        Ok((in_mesh, id))
-    });
-    let (in_mesh, id) = ids.map_err(|problems| ("Invalid", summary(&problems)))?;
-    if let Some(holder) = holder {
-        let account = identity.service_account.as_deref().unwrap_or_default();
-        let message = format!(
-            "the older ServiceIdentity `{holder}` holds service account `{account}`, and certificates are as that one \
-             says; delete one of the two, or name another service account"
-        );
-        return Err(("Conflicted", message));
-    }
-    let message = if id == in_mesh {
-        "policies can name this identity".to_owned()
-    } else {
-        format!("policies can name this identity; the mesh knows it as {in_mesh}")
-    };
-    Ok((id.to_string(), message))
 }
 
 /// The status of a `TokenIssuer`, with the keys that were fetched. A failed fetch keeps the keys of the one before. That of

@@ -1,7 +1,7 @@
-//! Which `ServiceIdentity` holds a service account, where several name one.
+//! Which `ServiceIdentity` holds a service account, or a service in Consul, where several name one.
 //!
-//! The oldest does. Policies may name any of them, and mean the same caller; certificates are issued by what the holder
-//! says.
+//! The oldest does. Policies may name any of those that name one service account, and mean the same caller; certificates are
+//! issued by what the holder says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +10,20 @@ use jiff::Timestamp;
 use crate::parse::ParsedIdentity;
 use crate::world::ObjectName;
 
-/// Which `ServiceIdentity` holds which service account.
+/// What one `ServiceIdentity` alone can hold.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Held {
+    /// A service account.
+    ServiceAccount(ObjectName),
+    /// The name of a service in Consul, which knows nothing of namespaces.
+    ConsulService(String),
+}
+
+/// Which `ServiceIdentity` holds what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holders {
-    /// By namespace and service account: who names it, the oldest first, and those of one age by name.
-    claims: BTreeMap<(String, String), BTreeSet<(Timestamp, String)>>,
+    /// By what they name: who does, the oldest first, and those of one age by name.
+    claims: BTreeMap<Held, BTreeSet<(Timestamp, ObjectName)>>,
 }
 
 /// Says who holds what, over all identities.
@@ -26,53 +35,77 @@ pub fn holders<'a>(identities: impl IntoIterator<Item = &'a ParsedIdentity>) -> 
     holders
 }
 
+/// What an identity names, as far as that could be read.
+pub fn named(identity: &ParsedIdentity) -> impl Iterator<Item = Held> {
+    [service_account(identity), consul_service(identity)]
+        .into_iter()
+        .flatten()
+}
+
+fn service_account(identity: &ParsedIdentity) -> Option<Held> {
+    let account = identity.service_account.as_deref()?;
+    Some(Held::ServiceAccount(ObjectName::new(
+        identity.name.namespace.as_str(),
+        account,
+    )))
+}
+
+fn consul_service(identity: &ParsedIdentity) -> Option<Held> {
+    identity.consul_service.clone().map(Held::ConsulService)
+}
+
 impl Holders {
     /// Takes in an identity.
     pub fn add(&mut self, identity: &ParsedIdentity) {
-        if let Some(key) = key(identity) {
-            self.claims.entry(key).or_default().insert(claim(identity));
+        for held in named(identity) {
+            self.claims.entry(held).or_default().insert(claim(identity));
         }
     }
 
     /// Takes out an identity, as it was when it was taken in.
     pub fn remove(&mut self, identity: &ParsedIdentity) {
-        let Some(key) = key(identity) else { return };
-        if let Some(claims) = self.claims.get_mut(&key) {
-            claims.remove(&claim(identity));
-            if claims.is_empty() {
-                self.claims.remove(&key);
+        for held in named(identity) {
+            if let Some(claims) = self.claims.get_mut(&held) {
+                claims.remove(&claim(identity));
+                if claims.is_empty() {
+                    self.claims.remove(&held);
+                }
             }
         }
     }
 
+    /// Who holds something.
+    pub fn of(&self, held: &Held) -> Option<&ObjectName> {
+        self.claimants(held).next()
+    }
+
     /// Who holds a service account.
-    pub fn of(&self, namespace: &str, service_account: &str) -> Option<ObjectName> {
-        self.claimants(namespace, service_account).next()
+    pub fn of_service_account(&self, namespace: &str, service_account: &str) -> Option<&ObjectName> {
+        self.of(&Held::ServiceAccount(ObjectName::new(namespace, service_account)))
     }
 
     /// Who holds the service account that an identity names, if that is another one.
-    pub fn other(&self, identity: &ParsedIdentity) -> Option<ObjectName> {
-        let service_account = identity.service_account.as_deref()?;
-        self.of(&identity.name.namespace, service_account)
-            .filter(|holder| *holder != identity.name)
+    pub fn other(&self, identity: &ParsedIdentity) -> Option<&ObjectName> {
+        self.another(identity, service_account(identity))
     }
 
-    /// All who name a service account, the holder first.
-    pub fn claimants(&self, namespace: &str, service_account: &str) -> impl Iterator<Item = ObjectName> {
-        let claims = self.claims.get(&(namespace.to_owned(), service_account.to_owned()));
-        claims
-            .into_iter()
-            .flatten()
-            .map(move |(_, name)| ObjectName::new(namespace, name.as_str()))
+    /// Who holds the service in Consul that an identity names, if that is another one.
+    pub fn other_in_consul(&self, identity: &ParsedIdentity) -> Option<&ObjectName> {
+        self.another(identity, consul_service(identity))
+    }
+
+    /// All who name something, the holder first.
+    pub fn claimants(&self, held: &Held) -> impl Iterator<Item = &ObjectName> {
+        self.claims.get(held).into_iter().flatten().map(|(_, name)| name)
+    }
+
+    fn another(&self, identity: &ParsedIdentity, held: Option<Held>) -> Option<&ObjectName> {
+        self.of(&held?).filter(|holder| **holder != identity.name)
     }
 }
 
-fn key(identity: &ParsedIdentity) -> Option<(String, String)> {
-    Some((identity.name.namespace.clone(), identity.service_account.clone()?))
-}
-
-fn claim(identity: &ParsedIdentity) -> (Timestamp, String) {
-    (identity.created, identity.name.name.clone())
+fn claim(identity: &ParsedIdentity) -> (Timestamp, ObjectName) {
+    (identity.created, identity.name.clone())
 }
 
 #[cfg(test)]
@@ -96,12 +129,13 @@ mod tests {
         let [young, b, a] = [web("a-young", 9), web("b", 5), web("a", 5)];
         let mut holders = holders([&young, &b, &a]);
         let order = ["a", "b", "a-young"].map(|name| ObjectName::new("shop", name));
-        assert_eq!(holders.claimants("shop", "web").collect::<Vec<_>>(), order);
-        assert_eq!(holders.of("shop", "web").as_ref(), Some(&a.name));
-        assert_eq!((holders.other(&a), holders.other(&b)), (None, Some(a.name.clone())));
+        let account = Held::ServiceAccount(ObjectName::new("shop", "web"));
+        assert_eq!(holders.claimants(&account).cloned().collect::<Vec<_>>(), order);
+        assert_eq!(holders.of_service_account("shop", "web"), Some(&a.name));
+        assert_eq!((holders.other(&a), holders.other(&b)), (None, Some(&a.name)));
 
         holders.remove(&a);
-        assert_eq!(holders.of("shop", "web"), Some(b.name.clone()));
+        assert_eq!(holders.of_service_account("shop", "web"), Some(&b.name));
         holders.remove(&b);
         holders.remove(&young);
         assert_eq!(holders, Holders::default());
@@ -116,7 +150,7 @@ mod tests {
         ];
         let holders = holders(&all);
         assert!(all.iter().all(|identity| holders.other(identity).is_none()));
-        assert_eq!(holders.of("shop", "nobody"), None);
+        assert_eq!(holders.of_service_account("shop", "nobody"), None);
     }
 
     #[test]
@@ -124,6 +158,25 @@ mod tests {
         let wrong = identity("shop", "old", &json!({"serviceAccountName": "web", "typo": 1}), 1);
         assert!(wrong.identity.is_err());
         let new = web("new", 2);
-        assert_eq!(holders([&new, &wrong]).other(&new), Some(wrong.name));
+        assert_eq!(holders([&new, &wrong]).other(&new), Some(&wrong.name));
+    }
+
+    #[test]
+    fn a_service_in_consul_is_held_across_namespaces_and_apart_from_the_service_account() {
+        let in_consul = |namespace: &str, account: &str, second| {
+            let spec = json!({"serviceAccountName": account, "mesh": {"consulService": "checkout"}});
+            identity(namespace, "a", &spec, second)
+        };
+        let [new, old] = [in_consul("bank", "teller", 9), in_consul("shop", "web", 5)];
+        let mut holders = holders([&new, &old]);
+        assert_eq!(holders.other_in_consul(&new), Some(&old.name));
+        assert_eq!(holders.other_in_consul(&old), None);
+        assert_eq!(holders.other(&new), None, "its service account is its own");
+        assert_eq!(holders.other_in_consul(&web("without", 1)), None);
+
+        holders.remove(&old);
+        assert_eq!(holders.other_in_consul(&new), None);
+        holders.remove(&new);
+        assert_eq!(holders, Holders::default());
     }
 }

@@ -20,7 +20,7 @@ pub mod tokens;
 pub mod world;
 
 pub use evaluate::{Evaluation, evaluate, resolve_policy};
-pub use holders::{Holders, holders};
+pub use holders::{Held, Holders, holders};
 pub use object::Object;
 pub use report::Report;
 pub use world::{MapWorld, MeshSettings, ObjectName, World};

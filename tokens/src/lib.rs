@@ -18,6 +18,7 @@ mod flags;
 pub mod grants;
 pub mod keys;
 pub mod limits;
+pub mod metrics;
 pub mod mint;
 pub mod own;
 pub mod proof;

@@ -95,7 +95,7 @@ impl Recorder {
         let outcome = if refusal.is_some() { "refused" } else { "granted" };
         let reason = refusal.map_or("Granted", Refusal::reason);
         let decided = Decided {
-            endpoint: endpoint.path().trim_start_matches('/'),
+            endpoint: endpoint.name(),
             grant: draft.grant.unwrap_or("none"),
             outcome,
             reason,

@@ -14,6 +14,7 @@ use crate::callers::Workloads;
 use crate::directory::{Directory, Endpoint, Issuer};
 use crate::keys::{KeyError, Ring, signing};
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::protocol::{Form, Refusal};
 use crate::record::Recorder;
 use crate::remote::RemoteKeys;
@@ -39,6 +40,8 @@ pub struct Service {
     pub limits: Limits,
     /// What is written down.
     pub recorder: Recorder,
+    /// What is measured.
+    pub metrics: Metrics,
     /// Which clients were there.
     pub used: Used,
     /// Whole seconds since 1970.

@@ -33,13 +33,7 @@ impl Workloads {
         let node = admin.create("/api/v1/nodes", &node).await.unwrap();
         let account = json!({"metadata": {"name": "api"}});
         let account = admin.create("/api/v1/{ns}/serviceaccounts", &account).await.unwrap();
-        let minor = testbed.kubectl(&["version", "-o", "json"]).await.unwrap();
-        let minor: Value = serde_json::from_str(&minor).unwrap();
-        let version = if minor["serverVersion"]["minor"] == "36" {
-            "v1beta1"
-        } else {
-            "v1"
-        };
+        let version = testbed.certificates_version().await.unwrap();
         Self {
             admin,
             namespace,

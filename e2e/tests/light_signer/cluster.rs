@@ -22,6 +22,8 @@ pub const SECRET: &str = "countersign-ca";
 /// The API server, for as long as it is this test's turn.
 pub struct Cluster {
     pub testbed: Testbed,
+    /// The version of `certificates.k8s.io` that has the young kinds.
+    pub version: &'static str,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -39,7 +41,12 @@ impl Cluster {
             .await
             .context("the API server could not be prepared")
             .unwrap();
-        let cluster = Self { testbed, _turn: turn };
+        let version = testbed.certificates_version().await.unwrap();
+        let cluster = Self {
+            testbed,
+            version,
+            _turn: turn,
+        };
         cluster.begin_anew().await;
         cluster
     }
@@ -65,7 +72,7 @@ impl Cluster {
     }
 
     pub fn bundles(&self) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk("certificates.k8s.io", "v1", "ClusterTrustBundle");
+        let kind = GroupVersionKind::gvk("certificates.k8s.io", self.version, "ClusterTrustBundle");
         Api::all_with(self.testbed.client(), &ApiResource::from_gvk(&kind))
     }
 

@@ -15,7 +15,6 @@ use tokio::time::sleep;
 use crate::cluster::Cluster;
 use crate::process::Signer;
 
-const REQUESTS: &str = "/apis/certificates.k8s.io/v1/{ns}/podcertificaterequests";
 const ROUNDS: usize = 16;
 const EACH: usize = 12;
 
@@ -53,8 +52,8 @@ async fn request(admin: &ApiUser, node: &str) -> Value {
 }
 
 /// Asks; gives the name of the request.
-async fn ask(admin: &ApiUser, request: &Value) -> String {
-    let created = admin.create(REQUESTS, request).await.unwrap();
+async fn ask(admin: &ApiUser, requests: &str, request: &Value) -> String {
+    let created = admin.create(requests, request).await.unwrap();
     created["metadata"]["name"].as_str().unwrap().to_owned()
 }
 
@@ -75,11 +74,15 @@ async fn no_request_is_lost_and_no_serial_number_is_used_twice_when_signers_are_
     let namespace = cluster.testbed.namespace("killed", &[]).await.unwrap();
     let admin = ApiUser::admin(&namespace);
     let request = request(&admin, &format!("node-{}", namespace.name())).await;
+    let requests = format!(
+        "/apis/certificates.k8s.io/{}/{{ns}}/podcertificaterequests",
+        cluster.version
+    );
     let (mut log, mut names) = (String::new(), Vec::new());
     for _ in 0..ROUNDS {
         let signer = Signer::spawn(&cluster, "one", 8091).await;
         for _ in 0..EACH {
-            names.push(ask(&admin, &request).await);
+            names.push(ask(&admin, &requests, &request).await);
             sleep(Duration::from_millis(rng.random_range(0..150))).await;
         }
         log = signer.logged();
@@ -88,11 +91,11 @@ async fn no_request_is_lost_and_no_serial_number_is_used_twice_when_signers_are_
     let killed = signed(&log).len();
     // And some that ask while nobody is there.
     for _ in 0..EACH {
-        names.push(ask(&admin, &request).await);
+        names.push(ask(&admin, &requests, &request).await);
     }
     let signer = Signer::start(&cluster).await;
     for name in &names {
-        let path = format!("{REQUESTS}/{name}");
+        let path = format!("{requests}/{name}");
         wait_for(&format!("{name} to be answered"), Duration::from_mins(1), || async {
             let object = admin.send("GET", &path, "application/json", &Value::Null).await;
             let object = object.map_err(anyhow::Error::msg)?;

@@ -14,3 +14,4 @@ mod service;
 mod exchange;
 mod keys;
 mod objects;
+mod rules;

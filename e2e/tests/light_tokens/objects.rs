@@ -71,3 +71,46 @@ async fn what_is_revoked_gets_no_token() {
         .unwrap();
     assert_eq!(list.text().await.unwrap().split('.').count(), 3);
 }
+
+#[tokio::test]
+#[ignore = "needs testbed run --light"]
+async fn a_workload_is_told_whether_it_can_have_the_tokens_that_it_asks_for() {
+    let tokens = Tokens::start().await;
+    let ask = async |scope: Option<&str>| {
+        let audiences = json!([{"audience": "https://orders.example", "scopes": [scope]}]);
+        let entries = scope.map(|_| json!({"tokenIssuer": "e2e", "audiences": audiences}));
+        let object = json!({
+            "apiVersion": "countersign.dev/v1alpha1", "kind": "ServiceIdentity", "metadata": {"name": "asks"},
+            "spec": {"serviceAccountName": "asks", "tokens": entries.into_iter().collect::<Vec<_>>()},
+        });
+        tokens.namespace.apply(&object.to_string()).await.unwrap();
+    };
+    let told = |status| tokens.until_told("ServiceIdentity", "serviceidentities", "asks", "TokensGranted", status);
+    ask(Some("orders.read")).await;
+    told("True").await;
+    ask(Some("everything")).await;
+    let status = told("False").await;
+    let message = status["conditions"].to_string();
+    assert!(
+        message.contains("spec.tokens[e2e]") && message.contains("everything"),
+        "{message}"
+    );
+    ask(None).await;
+    e2e::wait_for(
+        "nothing to be said of tokens",
+        std::time::Duration::from_mins(1),
+        || async {
+            let get = [
+                "get",
+                "serviceidentity",
+                "asks",
+                "--output=jsonpath={.status.conditions[*].type}",
+            ];
+            let types = tokens.namespace.kubectl(&get).await?;
+            anyhow::ensure!(!types.contains("TokensGranted"), "it has {types}");
+            Ok(())
+        },
+    )
+    .await
+    .unwrap();
+}

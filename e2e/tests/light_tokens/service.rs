@@ -79,6 +79,12 @@ impl Tokens {
         self.until_ready().await;
     }
 
+    /// What it shows on `/metrics`.
+    pub async fn metrics(&self) -> Result<String> {
+        let url = format!("http://127.0.0.1:{METRICS}/metrics");
+        Ok(self.http.get(url).send().await?.text().await?)
+    }
+
     /// The keys that it publishes.
     pub async fn kids(&self) -> Vec<String> {
         let text = self
@@ -154,7 +160,7 @@ impl Tokens {
     pub async fn until_told(&self, kind: &str, plural: &str, name: &str, condition: &str, status: &str) -> Value {
         let gvk = GroupVersionKind::gvk("countersign.dev", "v1alpha1", kind);
         let resource = ApiResource::from_gvk_with_plural(&gvk, plural);
-        let api: Api<DynamicObject> = if kind == "TokenClient" {
+        let api: Api<DynamicObject> = if matches!(kind, "TokenClient" | "ServiceIdentity") {
             Api::namespaced_with(self.testbed.client(), self.namespace.name(), &resource)
         } else {
             Api::all_with(self.testbed.client(), &resource)

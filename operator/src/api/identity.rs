@@ -68,19 +68,27 @@ fn part(name: &ObjectName, uid: &str, status: &Value) -> Value {
     })
 }
 
-/// A SPIFFE ID that is to go stays when somebody else wrote it too. A patch takes it out then.
+/// A name that is to go stays when somebody else wrote it too. A patch takes it out then.
 fn leftover(uid: &str, meant: &ServiceIdentityStatus, stored: &Value) -> Option<Value> {
-    if meant.spiffe_id.is_some() || stored["spiffeId"].is_null() {
-        return None;
-    }
-    Some(json!([
-        {"op": "test", "path": "/metadata/uid", "value": uid},
-        {"op": "remove", "path": "/status/spiffeId"},
-    ]))
+    let principals = meant.mesh_principals.as_ref();
+    let consul = principals.is_none_or(|principals| principals.consul.is_some());
+    let gone = [
+        ("/spiffeId", meant.spiffe_id.is_some()),
+        ("/meshPrincipals", principals.is_some()),
+        // Where all of them go, this one goes with them.
+        ("/meshPrincipals/consul", consul),
+    ]
+    .into_iter()
+    .filter(|(path, meant)| !meant && stored.pointer(path).is_some_and(|value| !value.is_null()))
+    .map(|(path, _)| json!({"op": "remove", "path": format!("/status{path}")}));
+    let mut patch = vec![json!({"op": "test", "path": "/metadata/uid", "value": uid})];
+    patch.extend(gone);
+    (patch.len() > 1).then(|| Value::Array(patch))
 }
 
 #[cfg(test)]
 mod tests {
+    use countersign_policy::Holders;
     use countersign_policy::conditions::identity_status;
     use countersign_policy::parse;
     use countersign_policy::world::MeshSettings;
@@ -121,7 +129,7 @@ mod tests {
         };
         let name = ObjectName::new("shop", "web");
         let parsed = parse::service_identity(name, &object.data["spec"], NOW);
-        identity_status(&parsed, None, &mesh, 3, &status_of(object), NOW)
+        identity_status(&parsed, &Holders::default(), &mesh, 3, &status_of(object), NOW)
     }
 
     #[test]
@@ -130,7 +138,10 @@ mod tests {
         let status = serde_json::to_value(meant(&object)).unwrap();
         let applied = part(&ObjectName::new("shop", "web"), "u", &status);
         let fields: Vec<&String> = applied["status"].as_object().unwrap().keys().collect();
-        assert_eq!(fields, ["conditions", "observedGeneration", "spiffeId"]);
+        assert_eq!(
+            fields,
+            ["conditions", "meshPrincipals", "observedGeneration", "spiffeId"]
+        );
         let conditions = applied["status"]["conditions"].as_array().unwrap();
         let types: Vec<&Value> = conditions.iter().map(|condition| &condition["type"]).collect();
         assert_eq!(types, ["Ready"], "the list is merged by type");
@@ -146,6 +157,7 @@ mod tests {
         let status = &mut object.data["status"];
         status["observedGeneration"] = own["observedGeneration"].clone();
         status["spiffeId"] = own["spiffeId"].clone();
+        status["meshPrincipals"] = own["meshPrincipals"].clone();
         status["conditions"]
             .as_array_mut()
             .unwrap()
@@ -157,16 +169,25 @@ mod tests {
     }
 
     #[test]
-    fn a_spiffe_id_that_somebody_else_wrote_too_is_taken_out() {
+    fn a_name_that_somebody_else_wrote_too_is_taken_out() {
         let object = stored(&json!({"serviceAccountName": "web", "typo": true}));
         let meant = meant(&object);
         assert_eq!(leftover("u", &meant, &object.data["status"]), None, "there is none");
-        let patch = leftover(
-            "u",
-            &meant,
-            &json!({"spiffeId": "spiffe://cluster.local/ns/shop/sa/web"}),
-        )
-        .unwrap();
-        assert_eq!(patch[1], json!({"op": "remove", "path": "/status/spiffeId"}));
+        let written = json!({
+            "spiffeId": "spiffe://cluster.local/ns/shop/sa/web",
+            "meshPrincipals": {"istio": "cluster.local/ns/shop/sa/web", "consul": "web"},
+        });
+        let removed = |meant: &ServiceIdentityStatus| {
+            let patch = leftover("u", meant, &written).unwrap();
+            let operations = patch.as_array().unwrap().clone();
+            assert_eq!(operations[0]["op"], "test", "it is still the object that was seen");
+            operations[1..]
+                .iter()
+                .map(|one| one["path"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(removed(&meant), ["/status/spiffeId", "/status/meshPrincipals"]);
+        let without_consul = self::meant(&stored(&json!({"serviceAccountName": "web"})));
+        assert_eq!(removed(&without_consul), ["/status/meshPrincipals/consul"]);
     }
 }

@@ -80,10 +80,9 @@ impl Engine {
         let tracked = self.store.identities.get(name)?;
         let parsed = self.store.world.service_identities.get(name)?;
         let meta = tracked.meta.clone();
-        let holder = self.store.holders.other(parsed);
         let status = conditions::identity_status(
             parsed,
-            holder.as_ref(),
+            &self.store.holders,
             &self.mesh,
             meta.generation,
             &tracked.status,

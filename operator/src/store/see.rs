@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_crds::{ApiAuthPolicyStatus, ServiceIdentityStatus, TokenIssuerStatus};
+use countersign_policy::holders::{Held, named};
 use countersign_policy::parse::{ParsedIdentity, ParsedIssuer, ParsedPolicy};
 use countersign_policy::world::{Dependency, ObjectName};
 
@@ -130,19 +131,12 @@ impl Store {
         effects
     }
 
-    /// Takes in what an identity says now, or that it is gone. Returns those whose service account has another holder by
-    /// that: the new holder is ready, and what the others say of it is different.
+    /// Takes in what an identity says now, or that it is gone. Returns those who name something that has another holder
+    /// by that: the new holder is ready, and what the others say of it is different.
     pub(super) fn identity_changed(&mut self, name: &ObjectName, now: Option<ParsedIdentity>) -> BTreeSet<Effect> {
         let before = self.world.service_identities.remove(name);
-        let accounts: BTreeSet<String> = [&before, &now]
-            .into_iter()
-            .flatten()
-            .filter_map(|identity| identity.service_account.clone())
-            .collect();
-        let held: Vec<_> = accounts
-            .iter()
-            .map(|account| self.holders.of(&name.namespace, account))
-            .collect();
+        let concerned: BTreeSet<Held> = [&before, &now].into_iter().flatten().flat_map(named).collect();
+        let held_by: Vec<_> = concerned.iter().map(|held| self.holders.of(held).cloned()).collect();
         if let Some(before) = before {
             self.holders.remove(&before);
         }
@@ -150,13 +144,14 @@ impl Store {
             self.holders.add(&now);
             self.world.service_identities.insert(name.clone(), now);
         }
-        let passed_on = accounts
+        let passed_on = concerned
             .iter()
-            .zip(held)
-            .filter(|(account, before)| self.holders.of(&name.namespace, account) != *before);
+            .zip(held_by)
+            .filter(|(held, before)| self.holders.of(held) != before.as_ref());
         passed_on
-            .flat_map(|(account, _)| self.holders.claimants(&name.namespace, account))
-            .filter(|claimant| claimant != name)
+            .flat_map(|(held, _)| self.holders.claimants(held))
+            .filter(|claimant| *claimant != name)
+            .cloned()
             .map(Effect::Identity)
             .collect()
     }

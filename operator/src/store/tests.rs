@@ -1,5 +1,7 @@
 //! What a relist, a deletion or a new owner means.
 
+mod identities;
+
 use countersign_policy::parse;
 use countersign_policy::world::{NamespaceFacts, PodFacts, ServiceFacts};
 use serde_json::json;
@@ -250,72 +252,6 @@ fn a_cluster_restored_from_a_backup_may_say_something_else_in_the_same_generatio
     ];
     assert_eq!(store.take(other()), changed);
     assert_eq!(store.take(other()), [], "the same again");
-}
-
-/// A `ServiceIdentity` of service account `web`, made at `second`.
-fn identity(named: &str, second: i64, version: u64) -> Signal {
-    let object = json!({
-        "apiVersion": "countersign.dev/v1alpha1", "kind": "ServiceIdentity",
-        "metadata": {
-            "name": named, "namespace": "shop", "uid": named, "generation": 1, "resourceVersion": version.to_string(),
-            "creationTimestamp": jiff::Timestamp::from_second(second).unwrap().to_string(),
-        },
-        "spec": {"serviceAccountName": "web"},
-    });
-    let fact = crate::fact::of_object(Source::Identities, &serde_json::from_value(object).unwrap());
-    Signal::Seen(Source::Identities, name(named), Box::new(fact.unwrap()))
-}
-
-/// The reason of `Ready`, as the operator would write it now.
-fn ready(store: &Store, of: &str) -> (String, String) {
-    let parsed = &store.world.service_identities[&name(of)];
-    let mesh = countersign_policy::MeshSettings {
-        trust_domain: "cluster.local".parse().unwrap(),
-        root_namespace: "istio-system".to_owned(),
-    };
-    let (holder, previous) = (store.holders.other(parsed), ServiceIdentityStatus::default());
-    let now = jiff::Timestamp::UNIX_EPOCH;
-    let status = countersign_policy::conditions::identity_status(parsed, holder.as_ref(), &mesh, 1, &previous, now);
-    let ready = status.conditions.into_iter().next().unwrap();
-    assert_eq!(ready.status == "True", status.spiffe_id.is_some());
-    (ready.reason, ready.message)
-}
-
-#[test]
-fn the_older_identity_holds_and_the_newer_is_ready_once_it_is_gone() {
-    let identity_changed = |of: &str| Effect::Identity(name(of));
-    let mut store = after([identity("new", 9, 1)]);
-    assert_eq!(ready(&store, "new").0, "Ready");
-
-    // What is older may be seen later: the operator has just started.
-    let effects = store.take(identity("old", 5, 2));
-    assert!(
-        effects.contains(&identity_changed("new")) && effects.contains(&identity_changed("old")),
-        "{effects:?}"
-    );
-    let (reason, message) = ready(&store, "new");
-    assert_eq!(reason, "Conflicted");
-    assert!(
-        message.contains("`shop/old`") && message.contains("delete one of the two"),
-        "{message}"
-    );
-    assert_eq!(ready(&store, "old").0, "Ready");
-
-    let effects = store.take(identity("newest", 10, 3));
-    assert!(
-        !effects.contains(&identity_changed("new")),
-        "nothing is different for it: {effects:?}"
-    );
-
-    let effects = store.take(Signal::Gone(Source::Identities, name("old"), Some(4)));
-    assert!(
-        effects.contains(&identity_changed("new")) && effects.contains(&identity_changed("newest")),
-        "{effects:?}"
-    );
-    assert_eq!(
-        (ready(&store, "new").0, ready(&store, "newest").0),
-        ("Ready".to_owned(), "Conflicted".to_owned())
-    );
 }
 
 /// A managed issuer with a status.

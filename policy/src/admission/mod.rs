@@ -170,7 +170,14 @@ fn identity(name: &ObjectName, after: &MapWorld, settings: Settings<'_>) -> Verd
     let ids = identity.spiffe_id(domain).and_then(|_| identity.svid_id(domain));
     verdict.refusals.extend(texts(&ids.err().unwrap_or_default()));
     tokens::workload(identity, after, domain, &mut verdict);
-    if let Some(holder) = holders(after.service_identities.values()).other(identity) {
+    let holders = holders(after.service_identities.values());
+    if let Some(holder) = holders.other_in_consul(identity) {
+        verdict.warnings.push(format!(
+            "spec.mesh.consulService: the older ServiceIdentity `{holder}` holds this service, so that this one will not be \
+             ready and has no name in Consul until that one is deleted or names another"
+        ));
+    }
+    if let Some(holder) = holders.other(identity) {
         verdict.warnings.push(format!(
             "spec.serviceAccountName: the older ServiceIdentity `{holder}` holds this service account, so that this one will \
              not be ready and changes no certificate until that one is deleted"

@@ -344,6 +344,19 @@ fn all_that_is_wrong_with_an_identity_is_told() {
 }
 
 #[test]
+fn a_service_in_consul_that_another_holds_is_warned_of() {
+    let spec = |account: &str| json!({"serviceAccountName": account, "mesh": {"consulService": "checkout"}});
+    let mut world = shop();
+    let other = ObjectName::new("bank", "teller");
+    let parsed = parse::service_identity(other.clone(), &spec("teller"), Timestamp::UNIX_EPOCH);
+    world.service_identities.insert(other, parsed);
+    let object = json!({"spec": spec("api")});
+    let verdict = judged(Kind::ServiceIdentity, "api", None, Some(&object), &world);
+    assert_eq!(verdict.refusals, Vec::<String>::new());
+    one(&verdict.warnings, &["spec.mesh.consulService", "`bank/teller`"]);
+}
+
+#[test]
 fn a_service_account_that_another_holds_is_warned_of() {
     let object = |created: Option<&str>, account: &str| json!({"metadata": {"creationTimestamp": created}, "spec": {"serviceAccountName": account}});
     let judged = |old: Option<&Value>, new: &Value| judged(Kind::ServiceIdentity, "web-2", old, Some(new), &shop());

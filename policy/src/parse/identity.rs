@@ -5,7 +5,9 @@ mod names;
 use std::collections::BTreeSet;
 
 use countersign_crds::ServiceIdentitySpec;
-use countersign_crds::service_identity::{CertificateProfile as WireProfile, Delivery, KeyAlgorithm, Usage};
+use countersign_crds::service_identity::{
+    CertificateProfile as WireProfile, Delivery, KeyAlgorithm, MeshPrincipals, Usage,
+};
 use countersign_identity::{SpiffeId, TrustDomain};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -28,6 +30,8 @@ pub struct ParsedIdentity {
     /// The service account that it names, as far as that could be read: also one that is wrong elsewhere holds it, so
     /// that a mistake does not hand the service account over to another.
     pub service_account: Option<String>,
+    /// The service in Consul that it names, as far as that could be read.
+    pub consul_service: Option<String>,
     /// What it says, or all that is wrong with it.
     pub identity: Result<Identity, Vec<Problem>>,
 }
@@ -75,6 +79,22 @@ impl ParsedIdentity {
             .map_err(|error| vec![Problem::new("spec.serviceAccountName", error.to_string())])
     }
 
+    /// By what the meshes know the workload as a caller. `consul_held` is whether the service in Consul is its own.
+    ///
+    /// # Errors
+    ///
+    /// If the object was not understood, or its names do not fit into a SPIFFE ID.
+    pub fn mesh_principals(
+        &self,
+        trust_domain: &TrustDomain,
+        consul_held: bool,
+    ) -> Result<MeshPrincipals, Vec<Problem>> {
+        Ok(MeshPrincipals {
+            istio: self.spiffe_id(trust_domain)?.principal(),
+            consul: self.consul_service.clone().filter(|_| consul_held),
+        })
+    }
+
     /// The SPIFFE ID in the certificates that the workload is issued by any way but Istio's CA API: that of
     /// `spec.spiffePath`, or else that of its service account.
     ///
@@ -95,11 +115,12 @@ pub fn service_identity(name: ObjectName, spec: &Value, created: Timestamp) -> P
     let identity = wire::<ServiceIdentitySpec>(spec)
         .map_err(|problem| vec![problem])
         .and_then(|spec| read(&name.namespace, spec));
-    let service_account = spec["serviceAccountName"].as_str().map(str::to_owned);
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     ParsedIdentity {
         name,
         created,
-        service_account,
+        service_account: text(&spec["serviceAccountName"]),
+        consul_service: text(&spec["mesh"]["consulService"]),
         identity,
     }
 }
@@ -108,6 +129,7 @@ fn read(namespace: &str, spec: ServiceIdentitySpec) -> Result<Identity, Vec<Prob
     let ServiceIdentitySpec {
         service_account_name: service_account,
         spiffe_path,
+        mesh,
         certificate,
         delivery,
         secret_name,
@@ -120,6 +142,9 @@ fn read(namespace: &str, spec: ServiceIdentitySpec) -> Result<Identity, Vec<Prob
     check("spec.serviceAccountName", fields::object_name(&service_account));
     if let Some(path) = &spiffe_path {
         check("spec.spiffePath", own_path(namespace, &service_account, path));
+    }
+    if let Some(mesh) = &mesh {
+        check("spec.mesh.consulService", names::in_consul(&mesh.consul_service));
     }
     let by_secret = delivery.contains(&Delivery::Secret);
     check(

@@ -74,11 +74,12 @@ impl Index {
 
     /// The object that holds a service account.
     pub fn holder(&self, namespace: &str, service_account: &str) -> Option<&Entry> {
-        self.entries.get(&self.holders.of(namespace, service_account)?)
+        self.entries
+            .get(self.holders.of_service_account(namespace, service_account)?)
     }
 
     /// Who holds the service account that an object names, if that is another one.
-    pub fn conflict(&self, entry: &Entry) -> Option<ObjectName> {
+    pub fn conflict(&self, entry: &Entry) -> Option<&ObjectName> {
         self.holders.other(&entry.parsed)
     }
 

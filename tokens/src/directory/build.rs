@@ -6,7 +6,7 @@ use std::sync::Arc;
 use countersign_identity::{Bundle, TrustDomain};
 use countersign_policy::holders::holders;
 use countersign_policy::parse::{ParsedIdentity, Problem, token_issuer};
-use countersign_policy::tokens::{self, ManagedIssuer};
+use countersign_policy::tokens::{self, ManagedIssuer, Workload};
 use countersign_policy::world::ObjectName;
 use serde_json::Value;
 
@@ -56,6 +56,8 @@ pub struct Built {
     pub issuers: BTreeMap<String, Vec<Problem>>,
     /// The same of clients.
     pub clients: BTreeMap<ObjectName, Vec<Problem>>,
+    /// Why `ServiceIdentity`s get fewer tokens than they ask for, or none.
+    pub workloads: BTreeMap<ObjectName, Vec<Problem>>,
 }
 
 /// Builds the directory. `now` is in seconds since 1970: client secrets end.
@@ -78,7 +80,7 @@ pub fn build(sources: &Sources, now: i64) -> Built {
         let problems = client(object, &mut built.directory, now).err().unwrap_or_default();
         built.clients.insert(object.name.clone(), problems);
     }
-    workloads(sources, &mut built.directory);
+    workloads(sources, &mut built);
     built.directory.roots.clone_from(&sources.roots);
     built
 }
@@ -141,26 +143,47 @@ fn problems(client: &tokens::Client, issuer: &ManagedIssuer, now: i64) -> Vec<Pr
 }
 
 /// The oldest ServiceIdentity holds a service account, as it does for certificates.
-fn workloads(sources: &Sources, directory: &mut Directory) {
+fn workloads(sources: &Sources, built: &mut Built) {
     let holders = holders(&sources.identities);
     for parsed in &sources.identities {
-        let Ok(mut workload) = tokens::workload_of(parsed, &sources.trust_domain) else {
-            continue;
-        };
-        if holders.other(parsed).is_some() {
-            continue;
-        }
-        // What one issuer cannot give does not take from another.
-        let whole = workload.clone();
-        workload.tokens.retain(|name, _| {
-            let issuer = directory.issuers.get(name);
-            issuer.is_some_and(|issuer| tokens::check_workload(&whole, &issuer.managed).is_empty())
+        let held = holders.other(parsed).map_or(Ok(()), |holder| {
+            Err(vec![Problem {
+                field: "spec.serviceAccountName".to_owned(),
+                message: format!(
+                    "the older ServiceIdentity `{holder}` holds this service account; what that one may have counts"
+                ),
+            }])
         });
-        let account = (workload.object.namespace.clone(), workload.service_account.clone());
-        let workload = Arc::new(workload);
-        directory
-            .called
-            .insert(workload.spiffe_id.to_string(), Arc::clone(&workload));
-        directory.workloads.insert(account, workload);
+        let read = held.and_then(|()| tokens::workload_of(parsed, &sources.trust_domain));
+        let problems = match read {
+            Ok(read) => workload(read, &mut built.directory),
+            Err(problems) => problems,
+        };
+        built.workloads.insert(parsed.name.clone(), problems);
     }
+}
+
+/// Takes in a workload with what it can have. What one issuer cannot give does not take from another.
+fn workload(read: Workload, directory: &mut Directory) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut workload = read.clone();
+    workload.tokens.retain(|name, _| {
+        let found = match directory.issuers.get(name) {
+            Some(issuer) => tokens::check_workload(&read, &issuer.managed),
+            None => vec![Problem {
+                field: format!("spec.tokens[{name}].tokenIssuer"),
+                message: format!("there is no TokenIssuer {name} with `managed` that is in order"),
+            }],
+        };
+        let whole = found.is_empty();
+        problems.extend(found);
+        whole
+    });
+    let account = (workload.object.namespace.clone(), workload.service_account.clone());
+    let workload = Arc::new(workload);
+    directory
+        .called
+        .insert(workload.spiffe_id.to_string(), Arc::clone(&workload));
+    directory.workloads.insert(account, workload);
+    problems
 }

@@ -52,6 +52,14 @@ impl Endpoint {
             Self::Revocations => "/revocations",
         }
     }
+
+    /// What records and metrics call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            other => other.path().trim_start_matches('/'),
+        }
+    }
 }
 
 /// OpenID Connect Discovery 1.0 section 4: below the issuer's path.

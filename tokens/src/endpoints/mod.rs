@@ -16,9 +16,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use countersign_runtime::clock;
 use http::{Method, StatusCode};
 
-use crate::directory::Endpoint;
+use crate::directory::{Directory, Endpoint, Issuer};
+use crate::keys::Ring;
 use crate::record::Draft;
 use crate::service::{Call, Service};
 
@@ -45,6 +47,20 @@ async fn answer_request(State(service): State<Arc<Service>>, request: Request) -
     if !allowed.contains(request.method()) {
         return answer::not_allowed(allowed);
     }
+    let since = clock::instant();
+    let response = judged(&service, (issuer, ring, endpoint), directory, head, request).await;
+    service.metrics.answered(endpoint, since.elapsed());
+    response
+}
+
+/// Answers a request that somebody is there for.
+async fn judged(
+    service: &Service,
+    (issuer, ring, endpoint): (Arc<Issuer>, Arc<Ring>, Endpoint),
+    directory: Arc<Directory>,
+    head: request::Head,
+    request: Request,
+) -> Response {
     let mut draft = Draft {
         issuer: issuer.managed.issuer.clone(),
         address: head.peer,
@@ -73,7 +89,7 @@ async fn answer_request(State(service): State<Arc<Service>>, request: Request) -
         peer: head.peer,
         certificates: head.certificates,
     };
-    dispatch(&service, &call, &mut draft).await
+    dispatch(service, &call, &mut draft).await
 }
 
 fn methods(endpoint: Endpoint) -> &'static [Method] {

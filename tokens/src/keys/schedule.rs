@@ -98,6 +98,13 @@ pub fn signing(keys: &[KeptKey], now: i64) -> Option<usize> {
     due.max_by_key(|(at, key)| (key.signs_from, *at)).map(|(at, _)| at)
 }
 
+/// When another key takes the place of the one that signs: the time of the next one if it is published, and else when it is due.
+pub fn signs_until(keys: &[KeptKey], rotate_every: i64, now: i64) -> Option<i64> {
+    let current = &keys[signing(keys, now)?];
+    let next = keys.iter().map(|key| key.signs_from).filter(|from| *from > now).min();
+    Some(next.unwrap_or(current.signs_from + rotate_every))
+}
+
 fn made<M: Maker>(algorithm: SigningAlgorithm, now: i64, signs_from: i64, maker: &mut M) -> Result<KeptKey, M::Error> {
     Ok(KeptKey {
         algorithm: algorithm.into(),

@@ -39,6 +39,7 @@ struct Builder {
 pub(super) struct Followed {
     pub issuers: Store<DynamicObject>,
     pub clients: Store<DynamicObject>,
+    pub identities: Store<DynamicObject>,
 }
 
 /// Starts to follow the users' objects.
@@ -58,6 +59,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) -> Followed {
     let followed = Followed {
         issuers: builder.issuers.clone(),
         clients: builder.clients.clone(),
+        identities: builder.identities.clone(),
     };
     working.until(&parts.stop, "the keeper of the directory", builder.run(news));
     followed

@@ -25,6 +25,7 @@ pub(super) fn start(parts: &Parts, working: &mut Working) {
             sleep(PERIOD).await;
             service.limits.shrink();
             let store = service.store.ping().await;
+            service.metrics.show_store(store.is_ok());
             // Before the users' objects are read it says so itself.
             if service.rings.load().is_empty() && service.directory.load().issuers.is_empty() {
                 continue;

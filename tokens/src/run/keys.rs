@@ -83,6 +83,7 @@ impl Keeper {
         }
         loop {
             self.read();
+            self.show();
             if self.leadership.holds()
                 && let Err(error) = self.turn().await
             {
@@ -126,6 +127,16 @@ impl Keeper {
             }
         }
         self.service.rings.store(Arc::new(rings));
+    }
+
+    /// Shows when they turn.
+    fn show(&self) {
+        let (rings, built) = (self.service.rings.load(), self.built.borrow().clone());
+        let issuers =
+            built.directory.issuers.iter().filter_map(|(name, issuer)| {
+                Some((name.as_str(), rings.get(name)?.as_ref(), issuer.managed.rotate_every))
+            });
+        self.service.metrics.show_keys(issuers, now());
     }
 
     /// Does what is due.

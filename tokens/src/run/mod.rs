@@ -31,6 +31,7 @@ use crate::callers::Kube;
 use crate::directory::Built;
 use crate::flags::Flags;
 use crate::limits::{Limits, Rates};
+use crate::metrics::Metrics;
 use crate::record::Recorder;
 use crate::remote::{Guard, Networks, RemoteKeys};
 use crate::service::Service;
@@ -147,6 +148,7 @@ fn parts(
             client: flags.requests_per_client,
         }),
         recorder: Recorder::register(registry),
+        metrics: Metrics::register(registry),
         used: Used::default(),
         clock: Arc::new(now),
         random: Arc::new(SystemRandom::new()),

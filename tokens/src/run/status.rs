@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use countersign_crds::token_client::TokenClientStatus;
 use countersign_crds::token_issuer::TokenIssuerStatus;
-use countersign_crds::{GROUP, TokenClient, TokenIssuer, VERSION};
+use countersign_crds::{GROUP, ServiceIdentity, TokenClient, TokenIssuer, VERSION};
 use countersign_policy::tokens::{Authentication, Client};
 use countersign_policy::world::ObjectName;
 use countersign_runtime::client::CALL_LIMIT;
 use countersign_runtime::clock;
 use countersign_runtime::lease::Leadership;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use kube::{Resource, ResourceExt as _};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -28,7 +29,7 @@ use super::{FIELD_MANAGER, Parts, Working};
 use crate::directory::{Built, Endpoint};
 use crate::remote::{Guard, Networks, RemoteError, fetch_text};
 use crate::service::Service;
-use crate::status::{Discovery, IssuerView, client_status, issuer_status};
+use crate::status::{Discovery, IssuerView, TOKENS_GRANTED, client_status, issuer_status, workload_conditions};
 
 /// How often the statuses are looked at without a change: last uses and keys move on.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -67,6 +68,7 @@ impl Writer {
                 let built = self.built.borrow_and_update().clone();
                 self.issuers(&built).await;
                 self.clients(&built).await;
+                self.workloads(&built).await;
             }
             tokio::select! {
                 changed = self.built.changed() => if changed.is_err() { return },
@@ -139,6 +141,27 @@ impl Writer {
                 clock::now(),
             );
             self.write::<TokenClient, _>(&object, &previous, &next).await;
+        }
+    }
+
+    async fn workloads(&self, built: &Built) {
+        for (name, problems) in &built.workloads {
+            let Some(object) = named::<ServiceIdentity>(&self.followed.identities, name) else {
+                continue;
+            };
+            // The operator and the signer write the rest of this status: nothing of it is looked at.
+            let status = part(&object, "status");
+            let conditions = status["conditions"].as_array().into_iter().flatten();
+            let previous: Vec<_> = conditions
+                .filter(|condition| condition["type"] == TOKENS_GRANTED)
+                .filter_map(|condition| Condition::deserialize(condition).ok())
+                .collect();
+            let spec = part(&object, "spec");
+            let generation = object.metadata.generation.unwrap_or_default();
+            let next = workload_conditions(&spec, problems, generation, &previous, clock::now());
+            let said = |conditions: &[Condition]| json!({ "conditions": conditions });
+            self.write::<ServiceIdentity, _>(&object, &said(&previous), &said(&next))
+                .await;
         }
     }
 

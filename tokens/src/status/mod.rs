@@ -2,9 +2,11 @@
 
 mod client;
 mod issuer;
+mod workload;
 
 pub use client::client_status;
 pub use issuer::{Discovery, IssuerView, issuer_status};
+pub use workload::{TOKENS_GRANTED, workload_conditions};
 
 use countersign_policy::parse::Problem;
 use jiff::Timestamp;

@@ -28,6 +28,7 @@ use countersign_tokens::endpoints::router;
 use countersign_tokens::keys::document::{Document, KeptKey};
 use countersign_tokens::keys::{Ring, signing};
 use countersign_tokens::limits::{Limits, Rates};
+use countersign_tokens::metrics::Metrics;
 use countersign_tokens::record::Recorder;
 use countersign_tokens::remote::{Guard, Networks, RemoteKeys};
 use countersign_tokens::service::Service;
@@ -462,6 +463,7 @@ fn service(setup: &Setup, store: Store, accounts: &Arc<Accounts>, clock: &Arc<Cl
             client: NonZeroU32::new(setup.rates.1).unwrap(),
         }),
         recorder: Recorder::default(),
+        metrics: Metrics::default(),
         used: Used::default(),
         clock: Arc::new(move || clock.now()),
         random: Arc::new(SystemRandom::new()),

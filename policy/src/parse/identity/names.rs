@@ -1,9 +1,20 @@
-//! DNS names of Services.
+//! Names of Services: in DNS, and in Consul.
 
 use super::fields::is_label;
 
 /// The cluster's own DNS domain.
 const CLUSTER_DOMAIN: &str = "cluster.local";
+
+/// The name of a service in Consul. It is found by DNS there, and an asterisk is everybody.
+pub(super) fn in_consul(name: &str) -> Result<(), String> {
+    if is_label(name) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{name}` is not the name of a service in Consul: up to 63 lower-case letters, digits and hyphens, with a letter or \
+         digit at both ends"
+    ))
+}
 
 /// A DNS name of a Service in the namespace, or of a Pod of a headless one there.
 pub(super) fn of_service(namespace: &str, name: &str) -> Result<(), String> {

@@ -35,6 +35,34 @@ fn a_service_account_is_enough() {
 }
 
 #[test]
+fn meshes_know_a_workload_by_its_service_account_and_consul_by_the_name_that_it_is_given() {
+    let principals = |parsed: &ParsedIdentity, held| parsed.mesh_principals(&domain(), held).unwrap();
+    let istio = || "example.org/ns/shop/sa/web".to_owned();
+    let [none, some] = [None, Some("checkout".to_owned())].map(|consul| MeshPrincipals { istio: istio(), consul });
+    assert_eq!(principals(&parsed(|_| ()), true), none);
+    let in_consul = parsed(|spec| {
+        spec["spiffePath"] = json!("/ns/shop/api");
+        spec["mesh"] = json!({"consulService": "checkout"});
+    });
+    assert_eq!(principals(&in_consul, true), some);
+    assert_eq!(principals(&in_consul, false), none, "another holds the name");
+}
+
+#[rstest]
+#[case::everybody("*")]
+#[case::no_label("checkout.shop")]
+#[case::upper_case("Checkout")]
+#[case::empty("")]
+#[case::long(&"a".repeat(64))]
+fn what_names_no_service_in_consul_is_refused_and_goes_on_claiming_the_name(#[case] name: &str) {
+    let parsed = parsed(|spec| spec["mesh"] = json!({"consulService": name}));
+    let problems = parsed.identity.unwrap_err();
+    let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(fields, ["spec.mesh.consulService"]);
+    assert_eq!(parsed.consul_service.as_deref(), Some(name));
+}
+
+#[test]
 fn everything_is_read() {
     let parsed = parsed(|spec| {
         spec["spiffePath"] = json!("/ns/shop/api/v1");

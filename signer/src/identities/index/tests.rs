@@ -82,7 +82,7 @@ fn the_older_of_two_holds() {
     let grant = |index: &Index| index.grant("shop", "api", Path::PodCertificate, None).unwrap();
     assert_eq!(grant(&index).service_identity.as_deref(), Some("old"));
     let new = index.entries().next().unwrap().clone();
-    assert_eq!(index.conflict(&new), Some(ObjectName::new("shop", "old")));
+    assert_eq!(index.conflict(&new), Some(&ObjectName::new("shop", "old")));
     index.remove(&ObjectName::new("shop", "old"));
     assert_eq!(grant(&index).lifetime, hours(9));
     assert_eq!(index.conflict(&new), None);

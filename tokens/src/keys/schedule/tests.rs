@@ -56,6 +56,21 @@ impl Held {
 }
 
 #[test]
+fn when_the_key_turns_is_known_before_and_after_the_next_is_published() {
+    let mut held = Held::new();
+    let until = |held: &Held, now| signs_until(&held.document.keys, 30 * DAY, now);
+    assert_eq!(until(&held, 0), Some(30 * DAY));
+    assert!(
+        held.step(30 * DAY - 60, None),
+        "the next is published, later than it should be"
+    );
+    let next = held.document.keys[1].signs_from;
+    assert_eq!(until(&held, 30 * DAY - 60), Some(next));
+    assert_eq!(until(&held, next), Some(next + 30 * DAY));
+    assert_eq!(signs_until(&[], DAY, 0), None);
+}
+
+#[test]
 fn a_key_is_published_before_it_signs_and_after() {
     let mut held = Held::new();
     let first = held.signing(0).to_owned();
