@@ -45,7 +45,8 @@ pub struct Flags {
     /// Where the endpoints are served, over HTTPS.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8443")]
     pub listen: SocketAddr,
-    /// A folder with `tls.crt` and `tls.key`: the certificate that is shown there.
+    /// A folder with `tls.crt` and `tls.key`: the certificate that is shown there. If `ca.crt` is there too, it is what clients
+    /// trust, and how it is seen whether they reach the issuers.
     #[arg(long, env = "TLS_CERTIFICATE", default_value = "/var/run/countersign/tls")]
     pub tls_certificate: PathBuf,
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
@@ -62,6 +63,9 @@ pub struct Flags {
     /// How many connections to the store there are at most.
     #[arg(long, env = "STORE_CONNECTIONS", default_value = "8")]
     pub store_connections: u32,
+    /// A file in PEM with the authorities that PostgreSQL's certificate may be of. Without it, those that are public.
+    #[arg(long, env = "STORE_CA")]
+    pub store_ca: Option<PathBuf>,
     /// The trust domain of the workloads.
     #[arg(long, env = "TRUST_DOMAIN", default_value = "cluster.local")]
     pub trust_domain: String,

@@ -8,8 +8,12 @@
 )]
 
 mod issued;
+#[path = "../../../tokens/tests/common/postgres.rs"]
+#[expect(dead_code, reason = "the tests of the store use more of it")]
+mod postgres;
 
 mod agent;
 mod mounted;
+mod replicas;
 mod restarts;
 mod sidecars;

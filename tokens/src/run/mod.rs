@@ -94,6 +94,7 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     let client = client::connect(USER_AGENT).await?;
     let options = Options {
         connections: flags.store_connections,
+        ca: flags.store_ca.clone(),
         ..Options::default()
     };
     let store = Store::open(flags.store_url.reveal(), &options).await?;

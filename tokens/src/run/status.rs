@@ -1,6 +1,7 @@
 //! Writes what is said of the users' objects. One replica does.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ struct Writer {
     leadership: Leadership,
     /// Reaches an issuer wherever it is: an administrator named it.
     guard: Guard,
+    /// The file with the authorities that clients trust, if they are not public.
+    beside: PathBuf,
 }
 
 /// Starts to write.
@@ -57,6 +60,7 @@ pub(super) fn start(parts: &Parts, followed: Followed, working: &mut Working) {
         built: parts.built.subscribe(),
         leadership: parts.leadership.clone(),
         guard: Guard::new(Networks::new(everywhere)),
+        beside: parts.flags.tls_certificate.join("ca.crt"),
     };
     working.until(&parts.stop, "the writer of statuses", writer.run());
 }
@@ -178,16 +182,20 @@ impl Writer {
         self.service.remote.problem(uri, ca_bundle.as_deref()).await
     }
 
-    /// As clients do: by the public authorities, or by those of the trust domain, which serve within the cluster.
+    /// As clients do: by the public authorities, by those of the trust domain, which serve within the cluster, or by what stands
+    /// beside the certificate that is shown.
     async fn discovery(&self, built: &Built, url: &str) -> Discovery {
         let Err(error) = fetch_text(&self.guard, url, None).await else {
             return Discovery::Reachable;
         };
         let roots = built.directory.roots.as_ref().map(|roots| roots.to_pem());
-        match roots {
-            Some(pem) if fetch_text(&self.guard, url, Some(&pem)).await.is_ok() => Discovery::Reachable,
-            _ => Discovery::Failed(error.to_string()),
+        let beside = tokio::fs::read_to_string(&self.beside).await.ok();
+        for pem in [roots, beside].into_iter().flatten() {
+            if fetch_text(&self.guard, url, Some(&pem)).await.is_ok() {
+                return Discovery::Reachable;
+            }
         }
+        Discovery::Failed(error.to_string())
     }
 
     async fn write<K, S>(&self, object: &DynamicObject, previous: &S, next: &S)

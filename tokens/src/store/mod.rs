@@ -24,6 +24,7 @@ mod sweep;
 mod writer;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -49,12 +50,14 @@ pub type Digest = [u8; 32];
 pub const REMEMBERED: i64 = 24 * 3600;
 
 /// How a store is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many connections there are at most: to PostgreSQL, or to read from SQLite.
     pub connections: u32,
     /// How long to wait for a connection, for a lock, or for a statement to end.
     pub patience: Duration,
+    /// A file in PEM with the authorities that PostgreSQL's certificate may be of, instead of the public ones.
+    pub ca: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -62,6 +65,7 @@ impl Default for Options {
         Self {
             connections: 8,
             patience: Duration::from_secs(5),
+            ca: None,
         }
     }
 }
@@ -103,7 +107,7 @@ impl fmt::Debug for Store {
 impl Store {
     /// Opens the store at `url`, and brings its tables to this version: `sqlite:/path/to/file.db`, `sqlite::memory:`, or
     /// `postgres://user@host/database`. PostgreSQL on another host is reached by TLS with its name verified, unless the URL
-    /// has another `sslmode`; `sslrootcert` names the authorities to trust instead of the public ones.
+    /// has another `sslmode`.
     ///
     /// Must be called on the runtime that will use it.
     pub async fn open(url: &str, options: &Options) -> Result<Self, StoreError> {

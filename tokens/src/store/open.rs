@@ -101,6 +101,9 @@ async fn postgres(url: &str, options: &Options) -> Result<Back, StoreError> {
     if !says && connect.get_socket().is_none() {
         connect = connect.ssl_mode(PgSslMode::VerifyFull);
     }
+    if let Some(ca) = &options.ca {
+        connect = connect.ssl_root_cert(ca);
+    }
     // Without the time limits below: the tables of a large store take a while to change, and other replicas wait meanwhile.
     let mut connection = connect.connect().await.map_err(cannot_open)?;
     migrator(str::to_owned).run_direct(None, &mut connection, false).await?;

@@ -1,6 +1,7 @@
-//! A real PostgreSQL server of the test's own: in a folder of its own, on a Unix socket, with its writes on the disk.
+//! A real PostgreSQL server of the test's own: in a folder of its own, on a Unix socket, with its writes on the disk. One that is
+//! asked to listens on the network too, with TLS.
 
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -13,7 +14,7 @@ const NOBODY: u32 = 65534;
 /// Runs the server, again whenever it ends, until there is nobody at the other end of its standard input. So neither a server
 /// nor its folder outlives the test, however that ends.
 const KEEPER: &str = r#"
-(while :; do "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=on -c max_connections=200 \
+(while :; do "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses="$3" -c ssl="$4" -c fsync=on -c max_connections=200 \
   -c shared_buffers=64MB </dev/null >>"$2/log" 2>&1; sleep 0.1; done) &
 loop=$!
 cat >/dev/null
@@ -38,6 +39,11 @@ impl Server {
     }
 
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts one that answers at this address too, to those who speak TLS, with this certificate and key in PEM.
+    pub fn start_with(listens: Option<(&str, &str, &str)>) -> Self {
         let programs = programs();
         let place = tempfile::Builder::new()
             .prefix("pg-")
@@ -58,9 +64,17 @@ impl Server {
             .arg(place.join("data"))
             .output();
         succeeded("initdb", made.unwrap());
+        let (address, ssl) = listens.map_or(("", "off"), |(address, ..)| (address, "on"));
+        if let Some((_, certificate, key)) = listens {
+            let put = |name: &str, text: &str| owned(&place.join("data").join(name), text);
+            put("server.crt", certificate);
+            put("server.key", key);
+            put("pg_hba.conf", "local all all trust\nhostssl all all 0.0.0.0/0 trust\n");
+        }
         let keeper = unprivileged(Path::new("/bin/sh"))
             .args(["-c", KEEPER, "keeper"])
             .args([&programs, &place])
+            .args([address, ssl])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -141,6 +155,15 @@ fn succeeded(what: &str, output: Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{what}: {errors}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Writes a file that nobody but the server reads.
+fn owned(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    if root() {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
 }
 
 fn root() -> bool {

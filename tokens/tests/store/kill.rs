@@ -22,6 +22,7 @@ const FAMILIES: u32 = 1000;
 const OPTIONS: Options = Options {
     connections: 8,
     patience: Duration::from_mins(1),
+    ca: None,
 };
 /// How the process that is killed is told its store, and which test it is.
 const URL: &str = "STORE_THAT_IS_KILLED";

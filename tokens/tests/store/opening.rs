@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use countersign_tokens::store::{Once, Options, Store, StoreError, Use};
 use futures::future::join_all;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rstest::rstest;
 
+use crate::common::postgres::Server;
 use crate::rig::{Database, Kind, NOW, digest, family, open, rotate, usage};
 
 #[rstest]
@@ -103,6 +105,49 @@ async fn a_server_elsewhere_is_not_trusted_without_tls() {
     assert_eq!(rest, b"", "nothing was said in the clear");
 }
 
+/// An authority, and a certificate and key of it for an address, all in PEM.
+fn certified(address: &str) -> [String; 3] {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = params.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(params, key);
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new([address.to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &issuer).unwrap().pem();
+    [root, leaf, key.serialize_pem()]
+}
+
+/// A server with a certificate of a private authority is reached by whoever is told of that authority, and by nobody else.
+#[tokio::test]
+async fn a_server_elsewhere_is_known_by_the_authority_that_is_named() {
+    // An address of this process's own, so that the usual port is free.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let address = format!("127.77.{high}.{low}");
+    let ([root, certificate, key], [stranger, ..]) = (certified(&address), certified(&address));
+    let server = Server::start_with(Some((&address, &certificate, &key)));
+    drop(server.database("elsewhere"));
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |name: &str, ca: Option<&str>| {
+        let ca = ca.map(|pem| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, pem).unwrap();
+            path
+        });
+        let options = Options {
+            patience: Duration::from_secs(3),
+            ca,
+            ..Options::default()
+        };
+        Store::open(&format!("postgres://countersign@{address}/elsewhere"), &options).await
+    };
+    open("root", Some(&root)).await.unwrap().ping().await.unwrap();
+    for (name, ca) in [("public", None), ("stranger", Some(stranger.as_str()))] {
+        let error = open(name, ca).await.unwrap_err();
+        assert!(matches!(error, StoreError::Open(_)), "{name}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn a_store_of_a_newer_version_is_left_alone() {
     let database = Database::new(Kind::Postgres);
@@ -110,7 +155,7 @@ async fn a_store_of_a_newer_version_is_left_alone() {
     let name = database.url.split(['/', '?']).nth(3).unwrap();
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'newer', true, ''::bytea, 0)";
-    crate::common::postgres::Server::shared().sql(name, newer);
+    Server::shared().sql(name, newer);
     let error = Store::open(&database.url, &Options::default()).await.unwrap_err();
     assert!(matches!(error, StoreError::Migrate(_)), "{error}");
 }
