@@ -175,6 +175,27 @@ func TestArgoCDHealth(t *testing.T) {
 			"Healthy", "it is in the revocation list",
 		},
 		{
+			"identity that gets its tokens",
+			`{"kind": "ServiceIdentity", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Ready", "status": "True", "message": "policies can name this identity"},
+				{"type": "TokensGranted", "status": "True", "message": "it may ask"}]}}`,
+			"Healthy", "policies can name this identity",
+		},
+		{
+			"identity that asks for a token that nobody gives it",
+			`{"kind": "ServiceIdentity", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
+				{"type": "Ready", "status": "True", "message": "policies can name this identity"},
+				{"type": "TokensGranted", "status": "False", "observedGeneration": 1, "message": "it gets nothing"}]}}`,
+			"Degraded", "it gets nothing",
+		},
+		{
+			"identity that asked for a token that nobody gave it, before it was changed",
+			`{"kind": "ServiceIdentity", "metadata": {"generation": 2}, "status": {"observedGeneration": 2, "conditions": [
+				{"type": "Ready", "status": "True", "message": "policies can name this identity"},
+				{"type": "TokensGranted", "status": "False", "observedGeneration": 1, "message": "it gets nothing"}]}}`,
+			"Healthy", "policies can name this identity",
+		},
+		{
 			"identity whose service account another one holds",
 			`{"kind": "ServiceIdentity", "metadata": {"generation": 1}, "status": {"observedGeneration": 1, "conditions": [
 				{"type": "Issued", "status": "True", "message": "2 certificates"},

@@ -49,6 +49,12 @@ local ready = conditions["Ready"] or conditions["Active"]
 if ready == nil or ready.status == "Unknown" then
   return health("Progressing", ready and ready.message or "waiting for the " .. judge)
 end
+-- A workload that is known, but cannot have the tokens that it asks for now.
+local tokens = conditions["TokensGranted"]
+local current = tokens ~= nil and tokens.observedGeneration == obj.metadata.generation
+if ready.status == "True" and current and tokens.status == "False" then
+  return health("Degraded", tokens.message)
+end
 if ready.status == "True" then
   return health("Healthy", ready.message)
 end
