@@ -79,7 +79,8 @@ pub struct CertificateAuthoritySpec {
     #[serde(default)]
     pub intermediate: IntermediateProfile,
     /// How long consumers get to load a new root before it is used, such as `24h`. It is also how long an old root stays
-    /// in the bundles after the last certificate under it has expired.
+    /// in the bundles after the last certificate under it has expired. Proxies of a mesh are told of a new root with their
+    /// next certificate: no less than half of the longest life of those.
     #[serde(default = "default_propagation")]
     #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub propagation: String,

@@ -147,9 +147,9 @@ pub struct CertificateProfile {
     #[serde(default)]
     pub key_algorithm: KeyAlgorithm,
     /// DNS names that the certificate carries beside the SPIFFE ID: names of the namespace's own Services, as
-    /// `<service>`, `<service>.<namespace>`, `<service>.<namespace>.svc` or `<service>.<namespace>.svc.cluster.local`.
-    /// Except in the first form, one more label may stand in front, for a Pod of a headless Service. No wildcards, no
-    /// addresses.
+    /// `<service>.<namespace>.svc` or `<service>.<namespace>.svc.cluster.local`; whether the Service exists is not looked
+    /// at. One more label may stand in front, for a Pod of a headless Service. Nothing shorter, since that means another
+    /// Service to clients elsewhere; no wildcards, no addresses. Certificates of IstioCA carry none of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),
@@ -158,7 +158,8 @@ pub struct CertificateProfile {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub dns_names: Vec<String>,
     /// What the certificate may be used for (RFC 5280 section 4.2.1.12). With one usage alone it is no X.509-SVID by the
-    /// letter of the standard (section 4.4), and peers that hold to it refuse it.
+    /// letter of the standard (section 4.4), and peers that hold to it refuse it. Certificates of IstioCA are for both, as
+    /// proxies call and answer: leave that way out of `delivery` where a workload may do one alone.
     #[serde(default = "default_usages")]
     #[schemars(length(min = 1, max = 2))]
     #[x_kube(merge_strategy = ListMerge::Set)]

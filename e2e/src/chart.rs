@@ -96,17 +96,22 @@ pub const SIGNER_USER: &str = "system:serviceaccount:countersign-system:counters
 
 /// Installs the service account of the chart's signer, with its rights. `settings` are Helm's.
 pub async fn install_signer_account(testbed: &Testbed, settings: &[&str]) -> Result<()> {
-    for name in ["serviceaccount.yaml", "rbac.yaml"] {
-        testbed.apply(&rendered(&format!("signer/{name}"), settings)?).await?;
-    }
-    Ok(())
+    install_account(testbed, "signer", settings).await
 }
 
 /// Installs the service account of the chart's token service, with its rights.
 pub async fn install_tokens_account(testbed: &Testbed) -> Result<()> {
+    install_account(testbed, "tokens", &["--set=tokens.enabled=true"]).await
+}
+
+/// Installs the service account of the agents on nodes, with its rights.
+pub async fn install_agent_account(testbed: &Testbed) -> Result<()> {
+    install_account(testbed, "agent", &["--set=agent.enabled=true"]).await
+}
+
+async fn install_account(testbed: &Testbed, of: &str, settings: &[&str]) -> Result<()> {
     for name in ["serviceaccount.yaml", "rbac.yaml"] {
-        let template = rendered(&format!("tokens/{name}"), &["--set=tokens.enabled=true"])?;
-        testbed.apply(&template).await?;
+        testbed.apply(&rendered(&format!("{of}/{name}"), settings)?).await?;
     }
     Ok(())
 }

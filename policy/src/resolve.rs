@@ -116,7 +116,7 @@ pub enum Reason {
     WeakerThanSensitivity,
     /// A `TokenIssuer` does not exist.
     IssuerNotFound,
-    /// A `TokenIssuer` is not understood, or has no keys yet.
+    /// A `TokenIssuer` is not understood, or has no keys yet, or gives nothing for the audience that proxies can verify.
     IssuerNotReady,
     /// It contradicts another policy on the same target.
     Conflicted,
@@ -299,6 +299,15 @@ fn find_issuers<'a, W: World>(
         if issuer.keys.is_empty() {
             let message = format!("TokenIssuer `{name}` has no keys yet; see its conditions");
             return Err((Reason::IssuerNotReady, problem(message)));
+        }
+        if let Some(message) = source
+            .audiences
+            .iter()
+            .find_map(|audience| issuer.unverifiable(audience))
+        {
+            let field = format!("spec.credentials.jwt[{at}].audiences");
+            let message = format!("TokenIssuer `{name}` {message}");
+            return Err((Reason::IssuerNotReady, Problem::new(field, message)));
         }
         if let Some(twin) = issuers
             .iter()

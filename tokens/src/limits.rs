@@ -1,8 +1,9 @@
 //! How much is borne of whom, before any signature is looked at.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
@@ -31,13 +32,15 @@ const LONGEST_ID: usize = 512;
 
 /// How many wait for revocations at a time: each looks into the store twice a second.
 const FOLLOWING: usize = 256;
+/// How many of them may be of one address, so that nobody alone can take all the places.
+const FOLLOWING_OF_ONE: usize = 32;
 
 /// How much is borne.
 pub struct Limits {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     clients: DefaultKeyedRateLimiter<String>,
     hashing: Arc<Semaphore>,
-    following: Arc<Semaphore>,
+    following: Arc<Following>,
     clock: DefaultClock,
 }
 
@@ -49,34 +52,47 @@ impl Limits {
             addresses: DefaultKeyedRateLimiter::keyed(quota(rates.address)),
             clients: DefaultKeyedRateLimiter::keyed(quota(rates.client)),
             hashing: Arc::new(Semaphore::new(HASHING)),
-            following: Arc::new(Semaphore::new(FOLLOWING)),
+            following: Arc::default(),
             clock: DefaultClock::default(),
         }
     }
 
-    /// Counts a request from an address. Of IPv6, a whole network of 64 bits is one: it is what one host has.
+    /// Counts a request from an address.
     ///
     /// # Errors
     ///
     /// If there were too many.
     pub fn address(&self, address: IpAddr) -> Result<(), Refusal> {
-        let key = match address {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-            IpAddr::V4(_) => address,
-        };
-        let told = self.addresses.check_key(&key);
+        let told = self.addresses.check_key(&network(address));
         told.map_err(|until| Refusal::TooMany(until.wait_time_from(self.clock.now()).as_secs() + 1))
     }
 
-    /// Counts a request for a client.
+    /// Counts a request that says that it is of a client, which it did not prove yet: for the address that it comes from, so that
+    /// nobody elsewhere can use up what the client has.
     ///
     /// # Errors
     ///
     /// If there were too many.
-    pub fn client(&self, id: &str) -> Result<(), Refusal> {
+    pub fn claimed(&self, id: &str, address: Option<IpAddr>) -> Result<(), Refusal> {
         // Names that nobody has are counted too, and may be long.
         let id: String = id.chars().take(LONGEST_ID).collect();
-        let told = self.clients.check_key(&id);
+        self.of(match address {
+            Some(address) => format!("{} {id}", network(address)),
+            None => format!("- {id}"),
+        })
+    }
+
+    /// Counts a request of a client that proved itself.
+    ///
+    /// # Errors
+    ///
+    /// If there were too many.
+    pub fn client(&self, id: String) -> Result<(), Refusal> {
+        self.of(id)
+    }
+
+    fn of(&self, key: String) -> Result<(), Refusal> {
+        let told = self.clients.check_key(&key);
         told.map_err(|until| Refusal::TooMany(until.wait_time_from(self.clock.now()).as_secs() + 1))
     }
 
@@ -97,16 +113,60 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// If all are taken.
-    pub fn following(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let place = Arc::clone(&self.following).try_acquire_owned();
-        place.map_err(|_| Refusal::TooMany(1))
+    /// If all are taken, or all that one address may have.
+    pub fn following(&self, address: Option<IpAddr>) -> Result<Place, Refusal> {
+        let address = address.map(network);
+        let mut places = self.following.places();
+        let taken = places.get(&address).copied().unwrap_or_default();
+        if taken >= FOLLOWING_OF_ONE || places.values().sum::<usize>() >= FOLLOWING {
+            return Err(Refusal::TooMany(1));
+        }
+        places.insert(address, taken + 1);
+        drop(places);
+        Ok(Place {
+            following: Arc::clone(&self.following),
+            address,
+        })
     }
 
     /// Forgets those that have not asked for a while. To be called now and then.
     pub fn shrink(&self) {
         self.addresses.retain_recent();
         self.clients.retain_recent();
+    }
+}
+
+/// Who waits for revocations, by address.
+#[derive(Default)]
+struct Following(Mutex<BTreeMap<Option<IpAddr>, usize>>);
+
+impl Following {
+    fn places(&self) -> MutexGuard<'_, BTreeMap<Option<IpAddr>, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among those who wait for revocations, until it is dropped.
+pub struct Place {
+    following: Arc<Following>,
+    address: Option<IpAddr>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut places = self.following.places();
+        match places.get_mut(&self.address) {
+            Some(taken) if *taken > 1 => *taken -= 1,
+            _ => drop(places.remove(&self.address)),
+        }
+    }
+}
+
+/// Of IPv6, a whole network of 64 bits is one: it is what one host has.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        IpAddr::V4(_) => address,
     }
 }
 
@@ -129,11 +189,43 @@ mod tests {
         assert!(limits.address(one).is_ok() && limits.address(neighbour).is_ok());
         assert!(matches!(limits.address(one), Err(Refusal::TooMany(1..))));
         assert!(limits.address(other).is_ok());
-        assert!(limits.client("a").is_ok() && limits.client("a").is_ok() && limits.client("a").is_err());
-        assert!(limits.client("b").is_ok());
-        let followers: Vec<_> = (0..FOLLOWING).map(|_| limits.following().unwrap()).collect();
-        assert!(matches!(limits.following(), Err(Refusal::TooMany(1))));
-        drop(followers);
-        assert!(limits.following().is_ok());
+        let client = |id: &str| limits.client(id.to_owned());
+        assert!(client("a").is_ok() && client("a").is_ok() && client("a").is_err());
+        assert!(client("b").is_ok());
+    }
+
+    #[test]
+    fn who_claims_to_be_a_client_uses_up_nothing_of_what_it_has_elsewhere() {
+        let few = NonZeroU32::MIN;
+        let limits = Limits::new(Rates {
+            address: few,
+            client: few,
+        });
+        let [thief, owner] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse::<IpAddr>().ok());
+        while limits.claimed("a", thief).is_ok() {}
+        assert!(limits.claimed("a", owner).is_ok());
+        assert!(limits.client("a".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn nobody_alone_takes_all_places_to_wait_for_revocations() {
+        let few = NonZeroU32::MIN;
+        let limits = Limits::new(Rates {
+            address: few,
+            client: few,
+        });
+        let address = |last: usize| format!("192.0.2.{last}").parse::<IpAddr>().ok();
+        let all: Vec<_> = (0..FOLLOWING_OF_ONE)
+            .map(|_| limits.following(address(1)).unwrap())
+            .collect();
+        assert!(matches!(limits.following(address(1)), Err(Refusal::TooMany(1))));
+        assert!(limits.following(address(2)).is_ok());
+        drop(all);
+        let full: Vec<_> = (0..FOLLOWING)
+            .map(|number| limits.following(address(number % 100)).unwrap())
+            .collect();
+        assert!(matches!(limits.following(address(200)), Err(Refusal::TooMany(1))));
+        drop(full);
+        assert!(limits.following.places().is_empty());
     }
 }

@@ -6,8 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use countersign_identity::Algorithm;
 use countersign_identity::dpop::{self, Expected, Htu, Proof};
+use countersign_identity::jws::Jws;
+use serde_json::Value;
 
 use crate::clients::thumbprint;
+use crate::directory::Endpoint;
 use crate::keys::Ring;
 use crate::mint::Confirmation;
 use crate::protocol::Refusal;
@@ -19,7 +22,7 @@ use crate::store::Once;
 pub const DPOP: &str = "dpop";
 /// The header of nonces.
 pub const DPOP_NONCE: &str = "dpop-nonce";
-/// How far the time of a proof may be off, in seconds. It has a nonce besides, which says when it was made.
+/// How old a proof may be, in seconds. It has a nonce besides, which says when it was made.
 const WINDOW: i64 = 300;
 /// The algorithms that proofs may be signed with.
 pub const ALGORITHMS: [Algorithm; 5] = [
@@ -54,6 +57,27 @@ pub async fn confirm(service: &Service, call: &Call) -> Result<Option<Confirmati
             Ok(Some(Confirmation::Key(proof.thumbprint)))
         }
         None => Ok(thumbprint(call).map(Confirmation::Certificate)),
+    }
+}
+
+/// Asks for another proof where the one of the request has no nonce that is good, before anything is used up. All else that may be
+/// wrong with it is looked at when it is verified.
+///
+/// # Errors
+///
+/// If the proof needs another nonce.
+pub fn ask_for_nonce(call: &Call) -> Result<(), Refusal> {
+    // Elsewhere proofs are not looked at.
+    if !matches!(call.endpoint, Endpoint::Token | Endpoint::PushedAuthorization) {
+        return Ok(());
+    }
+    let proof = call.headers.get(DPOP).and_then(|header| header.to_str().ok());
+    let Some(claims) = proof.and_then(|proof| Jws::parse(proof).ok()?.claims().ok()) else {
+        return Ok(());
+    };
+    match claims.get("nonce").and_then(Value::as_str) {
+        Some(nonce) if is_good(&call.ring, call.issuer_id(), nonce, call.now) => Ok(()),
+        _ => Err(Refusal::Nonce),
     }
 }
 

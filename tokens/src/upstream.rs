@@ -106,8 +106,8 @@ pub struct SignIn<'a> {
 pub struct User {
     /// What the upstream calls the user.
     pub subject: String,
-    /// When the user signed in, in seconds since 1970.
-    pub auth_time: i64,
+    /// When the user signed in, in seconds since 1970; none if the upstream did not say it.
+    pub auth_time: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -303,7 +303,8 @@ impl Upstreams {
         }
         Ok(User {
             subject: subject.ok_or(UpstreamError::IdToken("it names no user"))?.to_owned(),
-            auth_time: time("auth_time").or_else(|| time("iat")).unwrap_or(now).min(now),
+            // One that the upstream does not say is not made up: the user may have signed in days ago.
+            auth_time: time("auth_time").map(|at| at.min(now)),
         })
     }
 }

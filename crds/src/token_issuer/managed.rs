@@ -157,8 +157,8 @@ pub struct Refresh {
     #[serde(default = "default_idle")]
     #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub idle_lifetime: String,
-    /// How long a refresh token that was replaced may be shown again, because the answer was lost on its way, by the same
-    /// client with the same proof key: `60s` at most, and `0s` for never.
+    /// How long a refresh token that was replaced may be shown again, because the answer was lost on its way: by the same
+    /// client, which proves itself again; by a public one with the same proof key. `60s` at most, and `0s` for never.
     #[serde(default = "default_grace")]
     #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub grace: String,
@@ -183,7 +183,7 @@ fn default_idle() -> String {
 }
 
 fn default_grace() -> String {
-    "5s".to_owned()
+    "60s".to_owned()
 }
 
 /// The OpenID provider at which users sign in. The token service is a client of it, with the redirect URI

@@ -19,12 +19,11 @@ impl Workloads {
     }
 
     fn request(&self, pod: &Value) -> Value {
-        self.request_with(pod, &rcgen::PKCS_ECDSA_P256_SHA256)
+        self.request_with(pod, &KeyPair::generate().unwrap())
     }
 
-    fn request_with(&self, pod: &Value, algorithm: &'static SignatureAlgorithm) -> Value {
-        let key = KeyPair::generate_for(algorithm).unwrap();
-        let der = CertificateParams::default().serialize_request(&key).unwrap();
+    fn request_with(&self, pod: &Value, key: &KeyPair) -> Value {
+        let der = CertificateParams::default().serialize_request(key).unwrap();
         json!({
             "metadata": {"generateName": "req-"},
             "spec": {
@@ -146,20 +145,24 @@ async fn the_shortest_lives_and_extreme_renewal_points_are_accepted() {
 #[ignore = "needs testbed run --light"]
 async fn every_kind_of_key_is_issued_for_and_no_other_than_the_profiles() {
     let workloads = Workloads::new().await;
-    let kinds: [(&str, &'static SignatureAlgorithm); 4] = [
-        ("ECDSAP256", &rcgen::PKCS_ECDSA_P256_SHA256),
-        ("ECDSAP384", &rcgen::PKCS_ECDSA_P384_SHA384),
-        ("ECDSAP521", &rcgen::PKCS_ECDSA_P521_SHA512),
-        ("ED25519", &rcgen::PKCS_ED25519),
+    let made = |algorithm: &'static SignatureAlgorithm| KeyPair::generate_for(algorithm).unwrap();
+    let rsa = |size| KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size).unwrap();
+    let kinds = [
+        ("ECDSAP256", made(&rcgen::PKCS_ECDSA_P256_SHA256)),
+        ("ECDSAP384", made(&rcgen::PKCS_ECDSA_P384_SHA384)),
+        ("ECDSAP521", made(&rcgen::PKCS_ECDSA_P521_SHA512)),
+        ("ED25519", made(&rcgen::PKCS_ED25519)),
+        ("RSA3072", rsa(rcgen::RsaKeySize::_3072)),
+        ("RSA4096", rsa(rcgen::RsaKeySize::_4096)),
     ];
-    for (kind, algorithm) in kinds {
+    for (kind, key) in &kinds {
         workloads
             .identity("api", json!({"certificate": {"keyAlgorithm": kind}}))
             .await;
         let pod = workloads.pod(&kind.to_lowercase()).await;
-        let path = workloads.ask_as_kubelet(&workloads.request_with(&pod, algorithm)).await;
+        let path = workloads.ask_as_kubelet(&workloads.request_with(&pod, key)).await;
         workloads.condition(&path, "Issued", "True").await;
-        let (_, other) = kinds.into_iter().find(|(other, _)| *other != kind).unwrap();
+        let (_, other) = kinds.iter().find(|(other, _)| other != kind).unwrap();
         let (reason, message) = workloads.denied(&workloads.request_with(&pod, other)).await;
         assert_eq!(reason, "UnsupportedKeyType");
         assert!(message.contains(kind), "{message}");

@@ -200,7 +200,7 @@ async fn the_api_server_refuses_what_no_certificate_can_be() {
     }
     let all = json!({
         "certificate": {"duration": "2160h", "renewAfterPercent": 95, "keyAlgorithm": "RSA4096", "usages": ["ClientAuth"],
-            "dnsNames": ["web", "web-0.web.shop.svc.cluster.local"]},
+            "dnsNames": ["web.shop.svc", "web-0.web.shop.svc.cluster.local"]},
         "delivery": ["PodCertificate", "CertificateSigningRequest", "IstioCA", "WorkloadAPI", "Secret"], "secretName": "web-tls",
         "spiffePath": "/ns/shop/web",
     });

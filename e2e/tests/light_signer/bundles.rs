@@ -233,7 +233,15 @@ async fn nobody_but_the_signer_may_read_the_authority() {
     assert!(may("countersign-signer").await);
     chart::install_webhook_account(&cluster.testbed).await.unwrap();
     chart::allow_audit(&cluster.testbed, &[]).await.unwrap();
-    for other in ["countersign", "default", "countersign-webhook"] {
+    chart::install_agent_account(&cluster.testbed).await.unwrap();
+    chart::install_tokens_account(&cluster.testbed).await.unwrap();
+    for other in [
+        "countersign",
+        "default",
+        "countersign-webhook",
+        "countersign-agent",
+        "countersign-tokens",
+    ] {
         assert!(!may(other).await, "{other} may");
     }
     // Only who turns the audit of Secrets on gives that away, as the values say.

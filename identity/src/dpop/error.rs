@@ -37,7 +37,7 @@ pub enum DpopError {
     NoIssuedAt,
     /// It was made too long ago, or is from the future.
     #[error(
-        "the DPoP proof's `iat` is more than {window} s away from now: make a proof for each request, and set the clock"
+        "the DPoP proof's `iat` is more than {window} s ago, or in the future: make a proof for each request, and set the clock"
     )]
     IssuedAt {
         /// How far it may be away, in seconds.

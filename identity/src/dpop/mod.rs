@@ -23,6 +23,10 @@ use crate::token::seconds;
 /// The longest proof that is read, in bytes: one with an RSA key of 4096 bits has about 2000.
 pub const LONGEST: usize = 8 * 1024;
 
+/// How far `iat` may be in the future, in seconds: what clocks are apart, and no more (FAPI 2.0 Security Profile section 5.3.2.1,
+/// which asks to take ten seconds and to refuse what is beyond a minute).
+pub const AHEAD: i64 = 60;
+
 /// What a proof must be for.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
@@ -34,7 +38,7 @@ pub struct Expected<'a> {
     pub access_token: Option<&'a str>,
     /// The algorithms that it may be signed with.
     pub algorithms: &'a [Algorithm],
-    /// How far `iat` may be from now, in seconds and in both directions (section 11.1).
+    /// How long ago `iat` may be, in seconds (section 11.1). In the future it may be by [`AHEAD`] at most.
     pub window: i64,
 }
 
@@ -74,7 +78,8 @@ pub fn verify(proof: &str, expected: &Expected<'_>, now: i64) -> Result<Proof, D
     let claims = jws.claims()?;
     check_request(&claims, expected)?;
     let issued_at = claims.get("iat").and_then(seconds).ok_or(DpopError::NoIssuedAt)?;
-    if issued_at.saturating_sub(now).saturating_abs() > expected.window {
+    let ahead = issued_at.saturating_sub(now);
+    if ahead > AHEAD.min(expected.window) || ahead < -expected.window {
         return Err(DpopError::IssuedAt {
             window: expected.window,
         });

@@ -8,7 +8,7 @@ use countersign_identity::{KeySet, KeySetError};
 use serde_json::Value;
 
 use super::{Problem, fields, wire};
-use crate::tokens::{ManagedIssuer, read_managed};
+use crate::tokens::{Format, ManagedIssuer, read_managed};
 
 /// A `TokenIssuer` as it was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +69,22 @@ impl Issuer {
             .iter()
             .filter_map(|name| Some(managed.audiences.get(name)?.lifetime));
         lifetimes.max().unwrap_or(self.longest_token)
+    }
+
+    /// Why no proxy can verify its tokens for an audience, and what to do; none if it can. What an issuer outside gives is not
+    /// known here.
+    pub fn unverifiable(&self, audience: &str) -> Option<String> {
+        let managed = self.managed.as_ref()?;
+        match managed.audiences.get(audience).map(|given| given.format) {
+            Some(Format::Jwt) => None,
+            Some(Format::Opaque) => Some(format!(
+                "gives opaque tokens for `{audience}`, which proxies cannot verify; set tokenFormat: JWT there, or leave this \
+                 audience out and have the API itself ask what a token is worth (RFC 7662)"
+            )),
+            None => Some(format!(
+                "gives no tokens for `{audience}`; add it to spec.managed.audiences there, or name an audience that is there"
+            )),
+        }
     }
 }
 
@@ -206,6 +222,20 @@ mod tests {
         let issuer = managed(&Value::Null).issuer.unwrap();
         let audiences = audiences.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(issuer.longest_for(&audiences), longest);
+    }
+
+    #[test]
+    fn what_no_proxy_can_verify_is_said_of_managed_issuers_alone() {
+        let spec = json!({"managed": {"issuer": "https://tokens.example", "audiences": [
+            {"audience": "a"}, {"audience": "b", "tokenFormat": "Opaque"},
+        ]}});
+        let issuer = token_issuer("shop", &spec, &Value::Null).issuer.unwrap();
+        assert_eq!(issuer.unverifiable("a"), None);
+        assert!(issuer.unverifiable("b").unwrap().contains("opaque tokens for `b`"));
+        assert!(issuer.unverifiable("x").unwrap().contains("no tokens for `x`"));
+        let external = json!({"external": {"issuer": "a", "jwksUri": "https://a", "maxTokenLifetime": "1m"}});
+        let external = token_issuer("corp", &external, &Value::Null).issuer.unwrap();
+        assert_eq!(external.unverifiable("x"), None, "what it gives is not known here");
     }
 
     #[rstest]

@@ -96,6 +96,12 @@ impl Kept {
         &self.state
     }
 
+    /// Its roots, and what signs below them, each by what it is.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = (&'static str, &CertificateDer<'static>)> {
+        let roots = self.roots.values().map(|root| ("root", root));
+        roots.chain(self.chain.iter().map(|below| ("intermediate", below)))
+    }
+
     /// What certificates are signed with; none if there is no intermediate.
     pub fn authority(&self) -> Option<Authority> {
         let root = self.state.root(&self.state.signing.as_ref()?.under)?;

@@ -22,6 +22,7 @@ use super::follow::{Follower, Object, SecretReading};
 use super::kept::Kept;
 use super::metrics::{AuthorityMetrics, Failure};
 use super::object::Objects;
+use super::record::record;
 use super::rotation::{self, Next, Plan, Seen};
 use super::status::{Problem, View, status};
 use super::store::{Reading, SECRET, Store, Version, Written};
@@ -199,6 +200,7 @@ impl Leader {
                 for step in &steps {
                     info!(step, "took a step of the authority's rotation");
                 }
+                record(&kept, &advanced);
                 self.metrics.took(&steps);
                 Turn {
                     kept: Some(advanced),

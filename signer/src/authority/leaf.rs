@@ -74,7 +74,7 @@ pub(super) fn sign(
     }
     let params = params(grant, serial, not_before, not_after)?;
     let leaf = params.signed_by(key, &authority.issuer)?;
-    let mut chain = vec![leaf.der().clone()];
+    let mut chain = vec![CertificateDer::from(leaf)];
     chain.extend(authority.chain.iter().cloned());
     Ok(Certificate {
         chain,

@@ -10,6 +10,7 @@ mod leaf;
 mod make;
 mod metrics;
 pub mod object;
+mod record;
 pub mod rotation;
 mod status;
 pub mod store;

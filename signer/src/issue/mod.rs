@@ -187,3 +187,6 @@ impl Issuer {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use countersign_identity::{Algorithm, KeySet};
 use countersign_policy::tokens::{Authentication, Client};
 
 use crate::directory::Endpoint;
+use crate::proof;
 use crate::protocol::Refusal;
 use crate::protocol::refusal::ClientError;
 use crate::service::{Call, Service, digest};
@@ -34,7 +35,7 @@ pub enum Rejected {
     Assertion(AssertionError),
     /// It was used before.
     Replayed,
-    /// The request cannot be judged.
+    /// The request cannot be judged, or not yet.
     Unavailable(Refusal),
 }
 
@@ -70,16 +71,18 @@ pub async fn verify(
     // The issuer identifier is what clients should name. The URL of an endpoint is what RFC 7523 and most libraries had first;
     // no name of another server's may stand beside it, so that no other server can pass an assertion on. Who pushes its requests
     // is new enough to name the issuer alone (FAPI 2.0 Security Profile section 5.3.2.1).
-    let pushed = call.endpoint == Endpoint::PushedAuthorization;
+    let strict = client.require_par || call.endpoint == Endpoint::PushedAuthorization;
     let expected = Expected {
         purpose,
         issuer: &id,
-        audiences: if pushed { &all[..1] } else { all },
-        audience_array: !pushed,
+        audiences: if strict { &all[..1] } else { all },
+        audience_array: !strict,
         algorithms: &ALGORITHMS,
         longest: LONGEST,
     };
     let verified = by_keys(service, call, client, text, &expected).await?;
+    // A nonce that is missing must not cost the client its assertion: it comes again with the same one (RFC 9449 section 8).
+    proof::ask_for_nonce(call).map_err(Rejected::Unavailable)?;
     // One use, whatever for: an assertion that authenticated its client must not serve as a statement afterwards.
     let seen = digest(&["assertion", call.issuer_id(), &id, &verified.jti]);
     match service

@@ -23,12 +23,21 @@ use crate::service::{Call, Service};
 ///
 /// If it does not prove who it is.
 pub async fn authenticate(service: &Service, call: &Call) -> Result<Party, Refusal> {
+    let party = who(service, call).await?;
+    // What anybody can say is counted where it comes from.
+    if party.is_proven() {
+        service.limits.client(party.id())?;
+    }
+    Ok(party)
+}
+
+async fn who(service: &Service, call: &Call) -> Result<Party, Refusal> {
     let presented = Presented::of(call)?;
     let Some(id) = presented.client_id() else {
         return workload(call).map_err(Into::into);
     };
     // Also for names that nobody has: that only known ones can be too many would tell which are known.
-    service.limits.client(id)?;
+    service.limits.claimed(id, call.peer)?;
     if let Some(client) = call.issuer.clients.get(id) {
         let client = Arc::clone(client);
         check(service, call, &client, &presented).await?;

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use countersign_identity::pkce;
 use countersign_policy::tokens::{Authentication, Client, Grant};
 use http::header::SET_COOKIE;
@@ -131,19 +133,19 @@ async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), 
         return Ok((client, pairs));
     };
     let kept = digest(&["pushed", call.issuer_id(), uri]);
-    let text = service
-        .store
-        .take_pending(Pending::PushedRequest, kept, call.now)
-        .await?
-        .ok_or(GONE)?;
-    let pairs: Vec<(String, String)> = serde_json::from_str(&text).map_err(|_| GONE)?;
+    let store = &service.store;
+    let pushed = store.peek_pending(Pending::PushedRequest, kept, call.now).await?;
+    let pairs: Vec<(String, String)> = serde_json::from_str(&pushed.ok_or(GONE)?).map_err(|_| GONE)?;
     let form: Form = pairs
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
+    // Whoever names another client does not use it up.
     if form.one("client_id")? != Some(id) {
         return Err(GONE);
     }
+    let taken = store.take_pending(Pending::PushedRequest, kept, call.now).await?;
+    taken.ok_or(GONE)?;
     Ok((client, form))
 }
 
@@ -186,6 +188,16 @@ fn is_on_loopback(client: &Client, uri: &str) -> bool {
             .iter()
             .filter_map(|known| portless(known))
             .any(|known| known == asked)
+}
+
+/// The key that the code will be bound to (RFC 9449 section 10): a SHA-256 in base64url, or nobody could ever prove it.
+fn key(form: &Form) -> Result<Option<String>, Refusal> {
+    let named = form.one("dpop_jkt")?;
+    let is_thumbprint = |text: &str| BASE64URL.decode(text).is_ok_and(|bytes| bytes.len() == 32);
+    match named {
+        Some(text) if !is_thumbprint(text) => Err(Refusal::Malformed("dpop_jkt is no SHA-256 in base64url")),
+        other => Ok(other.map(str::to_owned)),
+    }
 }
 
 /// What the code will stand for, if the user signs in.
@@ -236,13 +248,13 @@ pub(super) fn authorized(
         client_id: client.id(),
         redirect_uri: target.redirect_uri.clone(),
         code_challenge: challenge.to_owned(),
-        dpop_jkt: form.one("dpop_jkt")?.map(str::to_owned),
+        dpop_jkt: key(form)?,
         audience: permit.audience,
         scopes: permit.scopes,
         openid,
         nonce: short("nonce")?,
         subject: String::new(),
-        auth_time: 0,
+        auth_time: None,
     })
 }
 

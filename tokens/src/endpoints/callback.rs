@@ -17,6 +17,16 @@ use crate::upstream::{SignIn, random_text};
 /// How long a code lives, in seconds (FAPI 2.0 section 5.3.2.1: at most a minute).
 const CODE: i64 = 60;
 
+/// What an upstream says that the client is to know too. All else is that it was denied.
+const SAID: [&str; 6] = [
+    "login_required",
+    "interaction_required",
+    "account_selection_required",
+    "consent_required",
+    "server_error",
+    "temporarily_unavailable",
+];
+
 pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) -> Response {
     draft.grant = Some("authorization_code");
     let under_way = match under_way(service, call).await {
@@ -98,8 +108,9 @@ async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut D
         .check_issuer(upstream, call.form.one("iss")?, call.now)
         .await
         .map_err(failed)?;
-    if call.form.has("error") {
-        return Err(Refusal::Denied);
+    if let Some(error) = call.form.one("error")? {
+        let known = SAID.into_iter().find(|known| *known == error);
+        return Err(known.map_or(Refusal::Denied, Refusal::NotSignedIn));
     }
     let callback = call.issuer.place.url(Endpoint::Callback);
     let sign_in = SignIn {

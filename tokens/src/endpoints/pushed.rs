@@ -51,6 +51,8 @@ async fn push(service: &Service, call: &Call, draft: &mut Draft) -> Result<Strin
             "a pushed request has its parameters in itself (RFC 9126 section 2.1)",
         ));
     }
+    // FAPI 2.0 Security Profile section 5.3.2.2.
+    call.form.needed("redirect_uri")?;
     let mut form: Form = call.form.kept(&NOT_KEPT).into_iter().collect();
     form.set("client_id", &client.id());
     // The key of a proof at this endpoint is the one of the code (RFC 9449 section 10.1).

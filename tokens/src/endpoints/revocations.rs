@@ -36,8 +36,9 @@ async fn list(service: &Service, call: &Call) -> Result<String, Refusal> {
                 .map_err(|_| Refusal::Malformed("since is the `sequence` of the list before"))?,
         ),
     };
-    let _place = service.limits.following()?;
     let after = since.unwrap_or(0);
+    // Only who waits takes a place.
+    let _place = since.map(|_| service.limits.following(call.peer)).transpose()?;
     // Who begins is told at once that there is nothing.
     let rounds = since.map_or(1, |_| WAIT.as_millis() / LOOK.as_millis());
     for round in 0..rounds {

@@ -32,6 +32,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
         })?;
     draft.statement(text);
     draft.party(&party);
+    service.limits.client(party.id())?;
     // Whoever proved nothing is not told what the partner may have.
     party.may(Grant::JwtBearer)?;
     let permit = party.permit(&call.issuer.managed, &call.form)?;
@@ -52,8 +53,8 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
 async fn who(service: &Service, call: &Call, text: &str) -> Result<Arc<Client>, Refusal> {
     let claimed = claimed_issuer(text).map_err(GrantError::from)?;
     match Presented::of(call)? {
-        Presented::Nothing => service.limits.client(&claimed)?,
-        Presented::Named(id) if id == claimed => service.limits.client(&claimed)?,
+        Presented::Nothing => service.limits.claimed(&claimed, call.peer)?,
+        Presented::Named(id) if id == claimed => service.limits.claimed(&claimed, call.peer)?,
         Presented::Named(_) => return Err(GrantError::OtherClient.into()),
         _ if clients::authenticate(service, call).await?.id() == claimed => {}
         _ => return Err(GrantError::OtherClient.into()),

@@ -40,8 +40,8 @@ pub struct Authorized {
     pub nonce: Option<String>,
     /// The user.
     pub subject: String,
-    /// When the user signed in, in seconds since 1970.
-    pub auth_time: i64,
+    /// When the user signed in, in seconds since 1970; none if the upstream did not say it.
+    pub auth_time: Option<i64>,
 }
 
 /// How long an ID token lives, in seconds. It is for one look.
@@ -67,6 +67,8 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     let mut answer = tokens(service, call, &party, &authorized, confirmation, kept, draft).await?;
     if authorized.openid {
         answer.id_token = Some(id_token(call, &authorized)?);
+        // What is granted is told whole (RFC 6749 section 5.1).
+        answer.scope = ["openid", answer.scope.as_str()].join(" ").trim_end().to_owned();
     }
     Ok(answer)
 }
@@ -114,7 +116,7 @@ async fn tokens(
     let permit = refresh::narrowed(call, party, &authorized.audience, &authorized.scopes, None)?;
     let subject = Subject {
         name: authorized.subject.clone(),
-        auth_time: Some(authorized.auth_time),
+        auth_time: authorized.auth_time,
         family: Some(family),
         ..Subject::default()
     };

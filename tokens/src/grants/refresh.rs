@@ -25,8 +25,8 @@ pub struct Granted {
     audience: String,
     /// What may be done there: tokens of the family get no more, ever.
     scopes: BTreeSet<String>,
-    /// When the user signed in, in seconds since 1970.
-    auth_time: i64,
+    /// When the user signed in, in seconds since 1970; none if the upstream did not say it.
+    auth_time: Option<i64>,
     /// Who signed in.
     subject: String,
     /// The key without which the family is of no use: that of a client that proves itself by nothing else (RFC 9449 section 5,
@@ -130,7 +130,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     let family = rotate(service, call, client, digest, &next, key).await?;
     let subject = Subject {
         name: granted.subject,
-        auth_time: Some(granted.auth_time),
+        auth_time: granted.auth_time,
         family: Some(family.id),
         until: Some(family.absolute_end),
         ..Subject::default()
@@ -150,8 +150,13 @@ async fn rotate(
     key: Option<String>,
 ) -> Result<Family, Refusal> {
     let refresh = call.issuer.managed.refresh;
-    // A confidential client has proved itself with this request; for a public one, only its key does.
-    let proof_key = key.or_else(|| (client.authentication != Authentication::Public).then(|| client.id()));
+    // A confidential client has proved itself with this request, whichever key its proofs are of (RFC 9449 section 5); for a
+    // public one, only its key does.
+    let proof_key = if client.authentication == Authentication::Public {
+        key
+    } else {
+        Some(client.id())
+    };
     let with = Use {
         digest,
         next: kept(call, next),

@@ -142,8 +142,9 @@ pub struct IdClaims {
     pub iat: i64,
     /// When it ends, in seconds since 1970.
     pub exp: i64,
-    /// When the user signed in, in seconds since 1970.
-    pub auth_time: i64,
+    /// When the user signed in, in seconds since 1970; none if the upstream did not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     /// What the client sent with its request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,

@@ -60,6 +60,9 @@ pub enum Refusal {
     /// The user, or the upstream on their behalf, said no.
     #[error("the sign-in did not come about")]
     Denied,
+    /// The upstream said why, by a code that clients know (RFC 6749 section 4.1.2.1, OpenID Connect Core 1.0 section 3.1.2.6).
+    #[error("the sign-in did not come about: the provider answered {0}")]
+    NotSignedIn(&'static str),
     /// Too many requests.
     #[error("too many requests: try again in {0} s")]
     TooMany(u64),
@@ -206,6 +209,7 @@ impl Refusal {
             Self::Proof(_) => "invalid_dpop_proof",
             Self::Nonce => "use_dpop_nonce",
             Self::Denied => "access_denied",
+            Self::NotSignedIn(code) => code,
             Self::TooMany(_) | Self::Unavailable(_) => "temporarily_unavailable",
         }
     }
@@ -264,6 +268,7 @@ impl Refusal {
             Self::Unbound => "Unbound",
             Self::NotPushed => "NotPushed",
             Self::Denied => "Denied",
+            Self::NotSignedIn(_) => "NotSignedIn",
             Self::TooMany(_) => "TooMany",
             Self::Unavailable(_) => "Unavailable",
         }

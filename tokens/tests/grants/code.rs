@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::flow::{APP, ORDERS, PAYMENTS, PHONE, VERIFIER, World, key};
@@ -45,7 +46,16 @@ async fn who_asks_for_openid_is_told_who_signed_in() {
     let id = payload(told.body["id_token"].as_str().unwrap());
     assert_eq!((&id["sub"], &id["aud"]), (&json!("user:alice"), &json!("shop/app")));
     assert_eq!(id["nonce"], "the client's nonce");
-    assert_eq!(told.body["scope"], "orders.read");
+    assert_eq!(told.body["scope"], "openid orders.read");
+    assert!(id["auth_time"].is_i64());
+
+    // An old session at the upstream must not look like a fresh one.
+    world.upstream.provider.lies.lock().unwrap()["auth_time"] = Value::Null;
+    let code = world.code("shop/app", &[("scope", "openid")]).await;
+    let told = world.redeem("shop/app", &code, &[]).await;
+    let id = payload(told.body["id_token"].as_str().unwrap());
+    assert_eq!(id.get("auth_time"), None);
+    assert_eq!(told.body["scope"], "openid");
 }
 
 #[tokio::test]
@@ -99,19 +109,25 @@ async fn a_code_ends_after_a_minute() {
     world.redeem("shop/app", &code, &[]).await.refused("invalid_grant");
 }
 
+#[rstest]
+#[case("access_denied", "access_denied")]
+#[case::openid_core_3_1_2_6("login_required", "login_required")]
+#[case::openid_core_3_1_2_6("consent_required", "consent_required")]
+#[case("server_error", "server_error")]
+#[case::of_no_standard("no <b>luck</b>", "access_denied")]
 #[tokio::test]
-async fn a_user_who_cannot_sign_in_is_sent_back_with_an_error() {
+async fn a_user_who_cannot_sign_in_is_sent_back_with_an_error(#[case] said: &str, #[case] told: &str) {
     let world = World::start().await;
     let begun = world.authorize("shop/app", &[]).await;
     let (_, state) = world.upstream.code(begun.to(), "alice");
     let query = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("error", "access_denied")
+        .append_pair("error", said)
         .append_pair("state", &state)
         .append_pair("iss", &world.upstream.issuer)
         .finish();
     let ended = world
         .visit(&format!("/callback?{query}"), begun.cookie.as_deref())
         .await;
-    ended.tells_the_client("access_denied");
+    ended.tells_the_client(told);
     assert_eq!(ended.parameter("state").unwrap(), "the client's state");
 }

@@ -52,7 +52,11 @@ async fn a_pushed_request_is_its_clients_and_ends() {
             .unwrap()
             .to_owned()
     };
-    go(&world, "shop/pushing", &uri().await).await.stays();
+    let own = uri().await;
+    go(&world, "shop/pushing", &own).await.stays();
+    // That another named it does not use it up.
+    let begun = go(&world, "shop/app", &own).await;
+    world.sign_in(&begun, "alice").await.parameter("code").unwrap();
     let late = uri().await;
     world.rig.pass(91);
     go(&world, "shop/app", &late).await.stays();
@@ -66,6 +70,9 @@ async fn what_is_wrong_is_told_at_once() {
     let world = World::start().await;
     for (name, value, error) in [
         ("redirect_uri", "https://evil.example/cb", "invalid_request"),
+        // FAPI 2.0 Security Profile section 5.3.2.2.
+        ("redirect_uri", "", "invalid_request"),
+        ("dpop_jkt", "no thumbprint", "invalid_request"),
         ("code_challenge_method", "plain", "invalid_request"),
         ("code_challenge", "", "invalid_request"),
         ("response_type", "token", "unsupported_response_type"),

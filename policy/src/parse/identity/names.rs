@@ -35,28 +35,18 @@ pub(super) fn of_service(namespace: &str, name: &str) -> Result<(), String> {
     if name.len() > 253 || !labels.iter().all(|label| is_label(label)) {
         return Err(format!("`{name}` is not a DNS name in lower case"));
     }
-    let foreign = || {
-        Err(format!(
-            "`{name}` is not the name of a Service of namespace `{namespace}`; write <service>, <service>.{namespace}, \
-             <service>.{namespace}.svc or <service>.{namespace}.svc.{CLUSTER_DOMAIN}"
-        ))
-    };
-    // What ends like a Service's full name is one, also where the namespace is called `svc` or `local`: its first labels
-    // must not be read in any other way.
-    let service = name.strip_suffix(&format!(".svc.{CLUSTER_DOMAIN}"));
-    let Some(in_namespace) = service.or_else(|| name.strip_suffix(".svc")) else {
-        return match labels.as_slice() {
-            [_service] => Ok(()),
-            [.., home] if labels.len() <= 3 && *home == namespace => Ok(()),
-            _ => foreign(),
-        };
-    };
-    let labels: Vec<&str> = in_namespace.split('.').collect();
+    // Shorter forms are names that clients in other namespaces mean their own Services by, or that mean somebody else on the
+    // Internet: a namespace may be called like a top-level domain.
+    let service = name
+        .strip_suffix(&format!(".svc.{CLUSTER_DOMAIN}"))
+        .or_else(|| name.strip_suffix(".svc"));
+    let labels: Vec<&str> = service.map(|service| service.split('.').collect()).unwrap_or_default();
     match labels.as_slice() {
         [_service, home] | [_, _service, home] if *home == namespace => Ok(()),
-        // Namespace `svc`: `<service>.svc`, for which the ending was taken.
-        [_service] if service.is_none() && namespace == "svc" => Ok(()),
-        _ => foreign(),
+        _ => Err(format!(
+            "`{name}` is not the name of a Service of namespace `{namespace}`; write <service>.{namespace}.svc or \
+             <service>.{namespace}.svc.{CLUSTER_DOMAIN}"
+        )),
     }
 }
 
@@ -67,11 +57,8 @@ mod tests {
     #[test]
     fn names_of_the_namespaces_own_services_pass() {
         for name in [
-            "web",
-            "web.shop",
             "web.shop.svc",
             "web.shop.svc.cluster.local",
-            "web-0.web.shop",
             "web-0.web.shop.svc",
             "web-0.web.shop.svc.cluster.local",
         ] {
@@ -83,6 +70,9 @@ mod tests {
     fn other_names_do_not() {
         for name in [
             "",
+            "web",
+            "web.shop",
+            "web-0.web.shop",
             "*.shop",
             "*.web.shop.svc",
             "web.bank",
@@ -112,14 +102,20 @@ mod tests {
 
     #[test]
     fn a_namespace_that_is_called_like_a_part_of_names_gets_no_foreign_ones() {
-        assert_eq!(of_service("svc", "web.svc"), Ok(()));
         assert_eq!(of_service("svc", "web.svc.svc"), Ok(()));
-        assert!(
-            of_service("svc", "web.bank.svc").is_err(),
-            "Service web of namespace bank"
-        );
-        assert!(of_service("local", "web.bank.svc.cluster.local").is_err());
-        assert!(of_service("7", "web.7").is_err(), "reads like an address");
+        assert_eq!(of_service("local", "web.local.svc.cluster.local"), Ok(()));
         assert_eq!(of_service("7", "web.7.svc"), Ok(()));
+        for (namespace, name) in [
+            ("svc", "web.svc"),
+            ("svc", "web.bank.svc"),
+            ("local", "web.bank.svc.cluster.local"),
+            ("cluster", "web.cluster.local"),
+            ("7", "web.7"),
+            ("dev", "partner.dev"),
+            ("dev", "api.partner.dev"),
+            ("io", "kubernetes.io"),
+        ] {
+            assert!(of_service(namespace, name).is_err(), "{name} in {namespace}");
+        }
     }
 }

@@ -67,7 +67,7 @@ fn everything_is_read() {
     let parsed = parsed(|spec| {
         spec["spiffePath"] = json!("/ns/shop/api/v1");
         spec["certificate"] = json!({
-            "duration": "1h30m", "renewAfterPercent": 66, "keyAlgorithm": "ED25519", "dnsNames": ["web.shop.svc", "web"],
+            "duration": "1h30m", "renewAfterPercent": 66, "keyAlgorithm": "ED25519", "dnsNames": ["web.shop.svc.cluster.local", "web.shop.svc"],
             "usages": ["ServerAuth"],
         });
         spec["delivery"] = json!(["Secret", "CertificateSigningRequest"]);
@@ -78,7 +78,7 @@ fn everything_is_read() {
         duration: SignedDuration::from_mins(90),
         renew_after_percent: 66,
         key_algorithm: KeyAlgorithm::Ed25519,
-        dns_names: ["web".to_owned(), "web.shop.svc".to_owned()].into(),
+        dns_names: ["web.shop.svc".to_owned(), "web.shop.svc.cluster.local".to_owned()].into(),
         usages: [Usage::ServerAuth].into(),
     };
     assert_eq!(identity.certificate, expected);
@@ -120,7 +120,7 @@ fn no_way_at_all_can_be_asked_for() {
 #[case::too_late("certificate", json!({"renewAfterPercent": 96}), "spec.certificate.renewAfterPercent", "95")]
 #[case::overflow("certificate", json!({"renewAfterPercent": 257}), "spec.certificate.renewAfterPercent", "95")]
 #[case::weak_key("certificate", json!({"keyAlgorithm": "RSA2048"}), "spec.certificate.keyAlgorithm", "RSA3072")]
-#[case::foreign_name("certificate", json!({"dnsNames": ["web", "a.bank"]}), "spec.certificate.dnsNames[1]", "`shop`")]
+#[case::foreign_name("certificate", json!({"dnsNames": ["web.shop.svc", "a.bank.svc"]}), "spec.certificate.dnsNames[1]", "`shop`")]
 #[case::no_usage("certificate", json!({"usages": []}), "spec.certificate.usages", "ServerAuth")]
 #[case::other_usage("certificate", json!({"usages": ["CodeSigning"]}), "spec.certificate.usages[0]", "ClientAuth")]
 #[case::typo("certificate", json!({"lifetime": "1h"}), "spec.certificate.lifetime", "lifetime")]

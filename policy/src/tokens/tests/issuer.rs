@@ -12,7 +12,7 @@ fn what_is_left_out_has_a_default() {
     let refresh = Refresh {
         absolute: 720 * 3600,
         idle: 168 * 3600,
-        grace: 5,
+        grace: 60,
     };
     assert_eq!(issuer.refresh, refresh);
     assert_eq!(issuer.longest_token(), 24 * 3600);
