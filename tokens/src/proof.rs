@@ -75,9 +75,10 @@ pub fn ask_for_nonce(call: &Call) -> Result<(), Refusal> {
     let Some(claims) = proof.and_then(|proof| Jws::parse(proof).ok()?.claims().ok()) else {
         return Ok(());
     };
-    match claims.get("nonce").and_then(Value::as_str) {
-        Some(nonce) if is_good(&call.ring, call.issuer_id(), nonce, call.now) => Ok(()),
-        _ => Err(Refusal::Nonce),
+    match claims.get("nonce") {
+        Some(Value::String(nonce)) if is_good(&call.ring, call.issuer_id(), nonce, call.now) => Ok(()),
+        None | Some(Value::String(_)) => Err(Refusal::Nonce),
+        Some(_) => Ok(()),
     }
 }
 

@@ -78,8 +78,9 @@ async fn rfc9449_11_1_a_proof_counts_once() {
     // Its nonce is up to 120 seconds old already, and good for 300: it is the proof that is refused, whenever this runs.
     asks.rig.pass(150);
     asks.with(&[&proof]).await.refused("invalid_dpop_proof");
+    // It is forgotten now, and so old that another is asked for.
     asks.rig.pass(200);
-    asks.with(&[&proof]).await.refused("invalid_dpop_proof");
+    asks.with(&[&proof]).await.refused("use_dpop_nonce");
 }
 
 #[tokio::test]
