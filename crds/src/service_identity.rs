@@ -286,7 +286,7 @@ pub struct MeshPrincipals {
     /// The entry of `principals` in an AuthorizationPolicy of Istio: the SPIFFE ID of the service account, without its
     /// scheme.
     pub istio: String,
-    /// The name of a source in a ServiceIntentions of Consul, if the ServiceIdentity has one and holds it.
+    /// The name of a source in Consul's intentions, if the ServiceIdentity has one and holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consul: Option<String>,
 }

@@ -76,10 +76,8 @@ impl Limits {
     pub fn claimed(&self, id: &str, address: Option<IpAddr>) -> Result<(), Refusal> {
         // Names that nobody has are counted too, and may be long.
         let id: String = id.chars().take(LONGEST_ID).collect();
-        self.of(match address {
-            Some(address) => format!("{} {id}", network(address)),
-            None => format!("- {id}"),
-        })
+        let from = address.map_or_else(|| "-".to_owned(), |address| network(address).to_string());
+        self.of(&format!("{from} {id}"))
     }
 
     /// Counts a request of a client that proved itself.
@@ -87,12 +85,12 @@ impl Limits {
     /// # Errors
     ///
     /// If there were too many.
-    pub fn client(&self, id: String) -> Result<(), Refusal> {
+    pub fn client(&self, id: &str) -> Result<(), Refusal> {
         self.of(id)
     }
 
-    fn of(&self, key: String) -> Result<(), Refusal> {
-        let told = self.clients.check_key(&key);
+    fn of(&self, key: &str) -> Result<(), Refusal> {
+        let told = self.clients.check_key(&key.to_owned());
         told.map_err(|until| Refusal::TooMany(until.wait_time_from(self.clock.now()).as_secs() + 1))
     }
 
@@ -189,7 +187,7 @@ mod tests {
         assert!(limits.address(one).is_ok() && limits.address(neighbour).is_ok());
         assert!(matches!(limits.address(one), Err(Refusal::TooMany(1..))));
         assert!(limits.address(other).is_ok());
-        let client = |id: &str| limits.client(id.to_owned());
+        let client = |id: &str| limits.client(id);
         assert!(client("a").is_ok() && client("a").is_ok() && client("a").is_err());
         assert!(client("b").is_ok());
     }
@@ -204,7 +202,7 @@ mod tests {
         let [thief, owner] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse::<IpAddr>().ok());
         while limits.claimed("a", thief).is_ok() {}
         assert!(limits.claimed("a", owner).is_ok());
-        assert!(limits.client("a".to_owned()).is_ok());
+        assert!(limits.client("a").is_ok());
     }
 
     #[test]

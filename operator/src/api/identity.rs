@@ -83,7 +83,7 @@ fn leftover(uid: &str, meant: &ServiceIdentityStatus, stored: &Value) -> Option<
     .map(|(path, _)| json!({"op": "remove", "path": format!("/status{path}")}));
     let mut patch = vec![json!({"op": "test", "path": "/metadata/uid", "value": uid})];
     patch.extend(gone);
-    (patch.len() > 1).then(|| Value::Array(patch))
+    (patch.len() > 1).then_some(Value::Array(patch))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub async fn authenticate(service: &Service, call: &Call) -> Result<Party, Refus
     let party = who(service, call).await?;
     // What anybody can say is counted where it comes from.
     if party.is_proven() {
-        service.limits.client(party.id())?;
+        service.limits.client(&party.id())?;
     }
     Ok(party)
 }

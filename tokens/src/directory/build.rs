@@ -156,7 +156,7 @@ fn workloads(sources: &Sources, built: &mut Built) {
         });
         let read = held.and_then(|()| tokens::workload_of(parsed, &sources.trust_domain));
         let problems = match read {
-            Ok(read) => workload(read, &mut built.directory),
+            Ok(read) => workload(&read, &mut built.directory),
             Err(problems) => problems,
         };
         built.workloads.insert(parsed.name.clone(), problems);
@@ -164,12 +164,12 @@ fn workloads(sources: &Sources, built: &mut Built) {
 }
 
 /// Takes in a workload with what it can have. What one issuer cannot give does not take from another.
-fn workload(read: Workload, directory: &mut Directory) -> Vec<Problem> {
+fn workload(read: &Workload, directory: &mut Directory) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut workload = read.clone();
     workload.tokens.retain(|name, _| {
         let found = match directory.issuers.get(name) {
-            Some(issuer) => tokens::check_workload(&read, &issuer.managed),
+            Some(issuer) => tokens::check_workload(read, &issuer.managed),
             None => vec![Problem {
                 field: format!("spec.tokens[{name}].tokenIssuer"),
                 message: format!("there is no TokenIssuer {name} with `managed` that is in order"),

@@ -32,7 +32,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
         })?;
     draft.statement(text);
     draft.party(&party);
-    service.limits.client(party.id())?;
+    service.limits.client(&party.id())?;
     // Whoever proved nothing is not told what the partner may have.
     party.may(Grant::JwtBearer)?;
     let permit = party.permit(&call.issuer.managed, &call.form)?;

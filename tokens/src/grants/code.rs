@@ -68,7 +68,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     if authorized.openid {
         answer.id_token = Some(id_token(call, &authorized)?);
         // What is granted is told whole (RFC 6749 section 5.1).
-        answer.scope = ["openid", answer.scope.as_str()].join(" ").trim_end().to_owned();
+        answer.scope = format!("openid {}", answer.scope).trim_end().into();
     }
     Ok(answer)
 }

@@ -110,8 +110,8 @@ async fn token(
 /// Whoever the request names besides must be the one that the token shows.
 async fn claimed(service: &Service, call: &Call, party: &Party) -> Result<(), Refusal> {
     match Presented::of(call)? {
-        Presented::Nothing => service.limits.client(party.id()),
-        Presented::Named(id) if id == party.id() => service.limits.client(id),
+        Presented::Nothing => service.limits.client(&party.id()),
+        Presented::Named(id) if id == party.id() => service.limits.client(&id),
         // What proves a client is never passed over, even where no proof is needed (RFC 6749 section 5.2).
         _ if clients::authenticate(service, call).await?.id() == party.id() => Ok(()),
         _ => Err(GrantError::OtherClient.into()),

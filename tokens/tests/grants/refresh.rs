@@ -127,3 +127,31 @@ async fn a_public_clients_token_is_bound_to_its_key() {
     let told = world.post_bound("shop/phone", "/token", &form, &proof).await;
     assert_eq!(told.body["token_type"], "DPoP");
 }
+
+/// The conformance suite of FAPI 2.0 does so: half a minute later it shows the same refresh token again, with another key.
+#[tokio::test]
+async fn a_client_that_proves_itself_may_come_again_with_another_key() {
+    let world = World::start().await;
+    let token = next(&world.tokens("shop/app").await);
+    let again = async || {
+        let proof_key = key();
+        let nonce = world.rig.nonce(&proof_key).await;
+        let dpop = world.rig.proof(&proof_key, "/token", Some(&nonce));
+        let proves = world.proves("shop/app");
+        let mut form: Vec<(&str, &str)> = proves.iter().map(|(name, value)| (*name, &**value)).collect();
+        form.extend([("grant_type", "refresh_token"), ("refresh_token", &*token)]);
+        world
+            .rig
+            .send(&world.rig.http, "/token", &form, &[("dpop", &dpop)])
+            .await
+    };
+    let first = next(&again().await);
+    world.rig.pass(30);
+    let second = again().await;
+    assert_eq!(second.body["token_type"], "DPoP");
+    assert!(
+        !world.is_live("shop/app", &first).await,
+        "what the first try gave is taken back"
+    );
+    assert!(world.is_live("shop/app", &next(&second)).await);
+}
