@@ -26,8 +26,8 @@ use crate::tls::{Current, server_config};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 
-/// How long a handshake, or the head of a request, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a handshake may take, and the head of a request of somebody who is a stranger.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How long requests that are under way get at the end.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -38,6 +38,10 @@ pub struct Limits {
     pub connections: usize,
     /// How many requests at a time a connection may have, by HTTP/2.
     pub streams: u32,
+    /// How long the head of a request may take by HTTP/1.1, counted from the end of the one before: so long a connection may
+    /// lie idle. One that is closed while its client sends again fails that request. Clients that must not see that are to
+    /// close first.
+    pub head: Duration,
     /// After how long a client is told to connect anew, so that none keeps its place for good. Requests that are under way
     /// end first.
     pub age: Option<Duration>,
@@ -102,7 +106,7 @@ impl Server {
             .await
             .map_err(|source| ServeError::Bind { address, source })?;
         let mut http = Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+        http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
         http.http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams)

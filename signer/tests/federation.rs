@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use countersign_identity::Bundle;
-use countersign_runtime::https::{Limits, Server};
+use countersign_runtime::https::{Limits, PATIENCE, Server};
 use countersign_runtime::tls::Current;
 use countersign_signer::endpoint::Endpoint;
 use countersign_signer::federation::{Answer, FetchError, Fetcher, Problem, Request, Stored, Wanted, accept};
@@ -71,6 +71,7 @@ impl Peer {
         let limits = Limits {
             connections: 16,
             streams: 16,
+            head: PATIENCE,
             age: None,
         };
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), &current, limits)

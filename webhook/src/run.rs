@@ -44,10 +44,12 @@ const SETTLE: SignedDuration = SignedDuration::from_secs(3);
 /// How long the webhook goes on after it was told to stop: until nobody sends it requests any more.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// An API server keeps a few connections, and keeps them for good.
+/// An API server keeps a few connections, by HTTP/1.1, and lets go of one that lay idle for 90 seconds, as all that is written in Go
+/// does: it must be the one that closes, since a request that meets a closed connection is refused.
 pub const LIMITS: Limits = Limits {
     connections: 512,
     streams: 250,
+    head: Duration::from_secs(100),
     age: None,
 };
 

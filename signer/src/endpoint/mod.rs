@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use countersign_identity::Bundle;
-use countersign_runtime::https::{Limits, ServeError, Server};
+use countersign_runtime::https::{Limits, PATIENCE, ServeError, Server};
 use countersign_runtime::tls::Current;
 use countersign_runtime::tls::files::Files;
 use sha2::{Digest as _, Sha256};
@@ -26,6 +26,7 @@ use crate::authority::hex;
 const LIMITS: Limits = Limits {
     connections: 256,
     streams: 8,
+    head: PATIENCE,
     age: Some(Duration::from_mins(5)),
 };
 /// For how long caches may keep an answer, in seconds: less than any consumer's refresh, so that none gets it late.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use countersign_identity::Bundle;
 use countersign_runtime::clock;
-use countersign_runtime::https::{Limits, Peer};
+use countersign_runtime::https::{Limits, PATIENCE, Peer};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -30,6 +30,7 @@ use countersign_runtime::callers::{Account, Caller, Callers, Cluster, PodView};
 pub const LIMITS: Limits = Limits {
     connections: 16_384,
     streams: 32,
+    head: PATIENCE,
     age: Some(Duration::from_mins(10)),
 };
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_runtime::https::{Limits, Server};
+use countersign_runtime::https::{Limits, PATIENCE, Server};
 use countersign_runtime::tls::files::Files;
 use countersign_runtime::tls::{self, Current};
 use tracing::info;
@@ -15,6 +15,7 @@ use crate::endpoints::router;
 const LIMITS: Limits = Limits {
     connections: 10_000,
     streams: 128,
+    head: PATIENCE,
     age: Some(Duration::from_mins(10)),
 };
 

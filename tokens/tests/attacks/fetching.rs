@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use countersign_identity::testing::SigningKey;
-use countersign_runtime::https::{Limits, Server};
+use countersign_runtime::https::{Limits, PATIENCE, Server};
 use countersign_runtime::tls;
 use rstest::rstest;
 use serde_json::json;
@@ -67,6 +67,7 @@ async fn keys(key: &SigningKey) -> Keys {
     let bears = Limits {
         connections: 64,
         streams: 16,
+        head: PATIENCE,
         age: None,
     };
     let config = tls::server_config(&current).unwrap();

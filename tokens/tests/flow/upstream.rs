@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign_identity::{pkce, testing::SigningKey};
-use countersign_runtime::https::{Limits, Server};
+use countersign_runtime::https::{Limits, PATIENCE, Server};
 use countersign_runtime::tls::{self, Current};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,7 @@ impl Upstream {
         let bears = Limits {
             connections: 256,
             streams: 64,
+            head: PATIENCE,
             age: None,
         };
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
