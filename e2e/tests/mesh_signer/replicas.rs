@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use countersign_identity::testing::SigningKey;
-use e2e::{Namespace, Testbed, form, wait_for};
+use e2e::{ApiUser, Namespace, Testbed, form, wait_for};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
@@ -100,11 +100,15 @@ impl Installed {
     async fn objects(&self, node: &str) {
         let (certificate, key) = self.authority.certify(HOST);
         let meta = |name: &str| json!({"name": name, "namespace": e2e::chart::NAMESPACE});
+        // From cert-manager, as the documentation has it: of nobody else a private key is taken.
+        let user = "system:serviceaccount:cert-manager:cert-manager";
+        let manager = ApiUser::admin_of(&self.testbed, e2e::chart::NAMESPACE).impersonate(user, &["system:masters"]);
+        let secret = json!({
+            "metadata": {"name": "replicas-tls"}, "type": "kubernetes.io/tls",
+            "stringData": {"tls.crt": certificate, "tls.key": key, "ca.crt": self.authority.pem},
+        });
+        manager.create("/api/v1/{ns}/secrets", &secret).await.unwrap();
         for object in [
-            json!({
-                "apiVersion": "v1", "kind": "Secret", "metadata": meta("replicas-tls"), "type": "kubernetes.io/tls",
-                "stringData": {"tls.crt": certificate, "tls.key": key, "ca.crt": self.authority.pem},
-            }),
             json!({
                 "apiVersion": "v1", "kind": "Secret", "metadata": meta("replicas-database"),
                 "stringData": {"url": format!("postgres://countersign@{node}/tokens")},
