@@ -9,7 +9,7 @@ use axum::Router;
 use axum::routing::get;
 use countersign_crds::FederatedTrustDomain;
 use countersign_identity::Bundle;
-use countersign_runtime::https::{Limits, Server};
+use countersign_runtime::https::{Limits, PATIENCE, Server};
 use countersign_runtime::tls::Current;
 use e2e::{chart, wait_for};
 use kube::Api;
@@ -58,6 +58,7 @@ impl Peer {
         let limits = Limits {
             connections: 16,
             streams: 16,
+            head: PATIENCE,
             age: None,
         };
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), &current, limits)

@@ -20,7 +20,7 @@ use countersign_policy::parse::service_identity;
 use countersign_policy::tokens::SigningAlgorithm;
 use countersign_policy::world::ObjectName;
 use countersign_runtime::callers::Account;
-use countersign_runtime::https::{Limits as Bears, Server};
+use countersign_runtime::https::{Limits as Bears, PATIENCE, Server};
 use countersign_runtime::tls::{self, Current};
 use countersign_tokens::callers::{CallerError, Workloads};
 use countersign_tokens::directory::{ClientObject, IssuerObject, Sources, build};
@@ -208,6 +208,7 @@ impl Rig {
         let bears = Bears {
             connections: 1024,
             streams: 256,
+            head: PATIENCE,
             age: None,
         };
         let address = SocketAddr::from(([127, 0, 0, 1], setup.port));
