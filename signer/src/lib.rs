@@ -31,6 +31,8 @@ pub mod issue;
 pub mod istio;
 pub mod jwt;
 pub mod key;
+#[cfg(test)]
+mod logged;
 pub mod node;
 pub mod pem;
 pub mod pod_certificate;

@@ -52,6 +52,7 @@ pub const LIMITS: Limits = Limits {
     head: Duration::from_secs(100),
     age: None,
 };
+const _: () = assert!(LIMITS.head.as_secs() > 90, "the API server is the one that closes");
 
 /// Why the webhook ended.
 #[derive(Debug, thiserror::Error)]

@@ -34,3 +34,34 @@ pub(super) fn record(before: &Kept, after: &Kept) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_crds::certificate_authority::CertificateAuthoritySpec;
+
+    use super::*;
+    use crate::authority::rotation::{Plan, Seen};
+    use crate::logged::logged;
+
+    #[test]
+    fn each_root_and_each_intermediate_is_written_down_once() {
+        let plan = Plan::new(&CertificateAuthoritySpec::default()).unwrap();
+        let nothing = Kept::new("cluster.local".parse().unwrap());
+        let now = "2026-11-24T12:00:00Z".parse().unwrap();
+        let (kept, _) = nothing.advanced(&plan, &Seen::default(), None, now).unwrap();
+        let ((), lines) = logged(|| record(&nothing, &kept));
+        let kinds: Vec<_> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["root", "intermediate"]);
+        for (line, (_, der)) in lines.iter().zip(kept.certificates()) {
+            let (_, read) = X509Certificate::from_der(der).unwrap();
+            assert_eq!(line["target"], "countersign_signer::issued");
+            assert_eq!(line["trust_domain"], "cluster.local");
+            assert_eq!(line["serial"], hex(read.raw_serial()));
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
+            assert_eq!(line["sha256"], hex(digest.as_ref()));
+            let end = Timestamp::from_second(read.validity().not_after.timestamp()).unwrap();
+            assert_eq!(line["not_after"], end.to_string());
+        }
+        assert_eq!(logged(|| record(&kept, &kept)).1.len(), 0, "they are known");
+    }
+}

@@ -1,41 +1,16 @@
-use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use countersign_crds::certificate_authority::CertificateAuthoritySpec;
 use rcgen::{KeyPair, PublicKeyData as _};
 use rstest::rstest;
-use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
+use serde_json::json;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::*;
 use crate::authority::Kept;
 use crate::authority::rotation::{Plan, Seen};
 use crate::grant::Usages;
-
-/// What is written to the log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        written.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
+use crate::logged::logged;
 
 /// What is entered into the books.
 #[derive(Default)]
@@ -85,21 +60,15 @@ fn issuer(books: &Arc<Entered>) -> Issuer {
 #[case(Path::Secret, "secret")]
 #[case(Path::Serving, "serving")]
 fn every_certificate_is_written_down_whole_and_without_its_key(#[case] path: Path, #[case] named: &str) {
-    let (log, books) = (Log::default(), Arc::new(Entered::default()));
+    let books = Arc::new(Entered::default());
     let issuer = issuer(&books);
     let pair = KeyPair::generate().unwrap();
     let key = PublicKey::from_info(&pair.subject_public_key_info()).unwrap();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_writer(log.clone())
-        .finish();
-    let issued = tracing::subscriber::with_default(subscriber, || {
-        issuer.issue(path, "req-1 (uid 7)", &grant(), &key, now()).unwrap()
-    });
+    let (issued, lines) = logged(|| issuer.issue(path, "req-1 (uid 7)", &grant(), &key, now()).unwrap());
 
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let line: Value = serde_json::from_str(&text).unwrap();
+    let [line] = &lines[..] else {
+        panic!("one line, and not {lines:?}")
+    };
     let (_, leaf) = X509Certificate::from_der(&issued.chain[0]).unwrap();
     let serial = hex(leaf.raw_serial());
     let time = |seconds: i64| Timestamp::from_second(seconds).unwrap().to_string();
