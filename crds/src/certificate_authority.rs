@@ -80,10 +80,18 @@ pub struct CertificateAuthoritySpec {
     pub intermediate: IntermediateProfile,
     /// How long consumers get to load a new root before it is used, such as `24h`. It is also how long an old root stays
     /// in the bundles after the last certificate under it has expired. Proxies of a mesh are told of a new root with their
-    /// next certificate: no less than half of the longest life of those.
+    /// next certificate: while the signer serves a mesh, it waits no less than the longest life of those.
     #[serde(default = "default_propagation")]
     #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"))]
     pub propagation: String,
+    /// Intermediates whose keys others may know, each by the SHA-256 of its DER in lower-case hexadecimal digits without
+    /// colons, as `status.intermediate.sha256` and the records of issuance have it. Countersign signs nothing with them, makes
+    /// another in the place of one that signs, and believes no certificate under them. Meshes and other peers know roots only:
+    /// for them the root must be replaced too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(equal = 64), regex(pattern = r"^[0-9a-f]{64}$")))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub revoked_intermediates: Vec<String>,
 }
 
 /// What roots are like.
@@ -141,6 +149,7 @@ impl Default for CertificateAuthoritySpec {
             root: RootProfile::default(),
             intermediate: IntermediateProfile::default(),
             propagation: default_propagation(),
+            revoked_intermediates: Vec::new(),
         }
     }
 }
@@ -239,6 +248,9 @@ pub enum RootState {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct IntermediateStatus {
+    /// The SHA-256 of its DER, in lower-case hexadecimal digits without colons.
+    #[serde(default)]
+    pub sha256: String,
     /// Its serial number, in lower-case hexadecimal digits without colons.
     pub serial_number: String,
     /// Until when it is valid.

@@ -1,6 +1,7 @@
 //! What a certificate is called by: the hash of all its bytes.
 
 use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -36,8 +37,44 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// A text that is not 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a SHA-256 in 64 lower-case hexadecimal digits")]
+pub struct NotAFingerprint;
+
+impl FromStr for Fingerprint {
+    type Err = NotAFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, NotAFingerprint> {
+        let bytes = data_encoding::HEXLOWER
+            .decode(text.as_bytes())
+            .map_err(|_| NotAFingerprint)?;
+        bytes.try_into().map(Self).map_err(|_| NotAFingerprint)
+    }
+}
+
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Fingerprint({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_as_it_is_written_and_in_no_other_form() {
+        let fingerprint = Fingerprint::of(b"a certificate");
+        let text = fingerprint.to_string();
+        assert_eq!(text.parse(), Ok(fingerprint));
+        for other in [
+            text.to_uppercase(),
+            text[2..].to_owned(),
+            format!("{text}00"),
+            String::new(),
+        ] {
+            assert_eq!(other.parse::<Fingerprint>(), Err(NotAFingerprint), "{other:?}");
+        }
     }
 }

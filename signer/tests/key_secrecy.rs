@@ -165,6 +165,7 @@ impl Signer {
             client: client.clone(),
             namespace: NAMESPACE.to_owned(),
             trust_domain: trust_domain.clone(),
+            mesh: None,
         };
         let stop = CancellationToken::new();
         let mut registry = Registry::default();

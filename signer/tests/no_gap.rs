@@ -102,7 +102,7 @@ impl Offline {
         ]
         .map(|(name, text)| (name.to_owned(), ByteString(text.into_bytes())))
         .into();
-        Brought::read(&domain(), &entries, now).unwrap()
+        Brought::read(&domain(), &entries, &Withdrawn::default(), now).unwrap()
     }
 }
 

@@ -15,7 +15,7 @@ const CONFIG_MAP: &str = "countersign-trust-bundle";
 const BUNDLE: &str = "countersign.dev:spiffe:cluster.local";
 
 /// Waits until a namespace has these roots, and gives the ConfigMap's data.
-async fn published(cluster: &Cluster, namespace: &str, roots: usize) -> std::collections::BTreeMap<String, String> {
+pub async fn published(cluster: &Cluster, namespace: &str, roots: usize) -> std::collections::BTreeMap<String, String> {
     wait_for(
         &format!("{roots} roots in {namespace}"),
         Duration::from_secs(30),
@@ -33,7 +33,7 @@ async fn published(cluster: &Cluster, namespace: &str, roots: usize) -> std::col
     .unwrap()
 }
 
-async fn bundle(cluster: &Cluster, roots: usize) -> Value {
+pub async fn bundle(cluster: &Cluster, roots: usize) -> Value {
     wait_for(
         &format!("{roots} roots in the ClusterTrustBundle"),
         Duration::from_secs(30),

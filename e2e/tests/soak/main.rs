@@ -39,7 +39,7 @@ fn minutes() -> u64 {
     set.and_then(|text| text.parse().ok()).unwrap_or(20)
 }
 
-/// Has the mesh's certificates live for ten minutes, and roots be in use six minutes after they are published.
+/// Has the mesh's certificates live for ten minutes, and so roots be in use ten minutes after they are published.
 async fn quicken(testbed: &Testbed) {
     let namespace = ["--namespace", e2e::chart::NAMESPACE];
     let lives = [
@@ -87,10 +87,36 @@ async fn mounted_serial(testbed: &Testbed, name: &str) -> String {
     testbed.kubectl(&get).await.unwrap()
 }
 
-async fn phase(testbed: &Testbed) -> String {
-    let path = "jsonpath={.status.phase} {.status.roots[*].state}";
+/// What the status of the authority has at a place; nothing if the API server does not answer just now.
+async fn authority(testbed: &Testbed, path: &str) -> String {
     let get = ["get", "certificateauthority", "countersign", "-o", path];
     testbed.kubectl(&get).await.unwrap_or_default()
+}
+
+async fn phase(testbed: &Testbed) -> String {
+    authority(testbed, "jsonpath={.status.phase} {.status.roots[*].state}").await
+}
+
+/// The root that the intermediate in use is under.
+async fn root_in_use(testbed: &Testbed) -> Option<String> {
+    let root = authority(testbed, "jsonpath={.status.intermediate.issuer}").await;
+    (!root.is_empty()).then_some(root)
+}
+
+/// What was seen of certificates, by workload: all serial numbers, and those that came after another root was in use.
+#[derive(Debug, Default)]
+struct Serials {
+    all: BTreeMap<&'static str, BTreeSet<String>>,
+    under_new_root: BTreeMap<&'static str, BTreeSet<String>>,
+}
+
+impl Serials {
+    fn note(&mut self, name: &'static str, serial: String, another_root: bool) {
+        let is_new = self.all.entry(name).or_default().insert(serial.clone());
+        if is_new && another_root {
+            self.under_new_root.entry(name).or_default().insert(serial);
+        }
+    }
 }
 
 /// Starts a client that goes on for as long; its answers come at the end.
@@ -167,7 +193,8 @@ async fn no_request_fails_while_everything_is_replaced() {
         "https://ledger.ledger.svc/entries",
         length,
     );
-    let (mut serials, mut phases) = (BTreeMap::<&str, BTreeSet<String>>::new(), BTreeSet::new());
+    let first_root = root_in_use(&testbed).await.unwrap();
+    let (mut serials, mut phases, mut another_root) = (Serials::default(), BTreeSet::new(), false);
     let mut asked = 0;
     while begin.elapsed() + Duration::from_secs(20) < length {
         let passed = begin.elapsed();
@@ -182,14 +209,13 @@ async fn no_request_fails_while_everything_is_replaced() {
         sleep(Duration::from_secs(45)).await;
         for (name, workload) in [("api", &api), ("caller", &caller)] {
             let shown = ProxyCertificate::of(&namespace, &workload.pod).await.unwrap();
-            serials.entry(name).or_default().insert(shown.serial);
+            serials.note(name, shown.serial, another_root);
         }
         for name in ["ledger", "auditor"] {
-            serials
-                .entry(name)
-                .or_default()
-                .insert(mounted_serial(&testbed, name).await);
+            serials.note(name, mounted_serial(&testbed, name).await, another_root);
         }
+        // What is new from the next look on was signed after this.
+        another_root |= root_in_use(&testbed).await.is_some_and(|root| root != first_root);
         let phase = phase(&testbed).await;
         println!("after {:?}: {phase}", begin.elapsed());
         phases.insert(phase);
@@ -200,8 +226,12 @@ async fn no_request_fails_while_everything_is_replaced() {
         assert!(answers["200"] > length.as_secs(), "{answers:?}");
         assert_eq!(answers.len(), 1, "{answers:?}");
     }
-    for (name, serials) in &serials {
+    for (name, serials) in &serials.all {
         assert!(serials.len() > 1, "{name} was not renewed");
     }
-    assert!(phases.len() > 1, "no root was replaced: {phases:?}");
+    assert!(another_root, "the new root was not used: {phases:?}");
+    for name in ["api", "caller"] {
+        let under_new_root = serials.under_new_root.contains_key(name);
+        assert!(under_new_root, "{name} has no certificate under the new root: {serials:?}");
+    }
 }

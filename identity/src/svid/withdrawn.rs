@@ -29,6 +29,15 @@ impl Withdrawn {
     }
 }
 
+impl FromIterator<Fingerprint> for Withdrawn {
+    fn from_iter<I: IntoIterator<Item = Fingerprint>>(fingerprints: I) -> Self {
+        Self {
+            fingerprints: fingerprints.into_iter().collect(),
+            serials: BTreeSet::new(),
+        }
+    }
+}
+
 fn significant(serial: &[u8]) -> &[u8] {
     let zeros = serial.iter().take_while(|byte| **byte == 0).count();
     serial.get(zeros..).unwrap_or_default()

@@ -45,6 +45,9 @@ pub enum BroughtError {
     /// What it signs would not be accepted.
     #[error("tls.crt: what it signs is not accepted with the roots in ca.crt: {0}")]
     NotAccepted(#[from] SvidError),
+    /// Its key may be known to others.
+    #[error("tls.crt: spec.revokedIntermediates names {0}: bring an intermediate that is neither it nor below it")]
+    Revoked(Fingerprint),
     /// A certificate for the trial cannot be made.
     #[error("tls.crt: nothing can be signed with it: {0}")]
     Trial(#[from] rcgen::Error),
@@ -70,10 +73,11 @@ impl Brought {
     ///
     /// # Errors
     ///
-    /// If anything is missing or damaged, or a certificate that it signed would not be accepted now.
+    /// If anything is missing, damaged or revoked, or a certificate that it signed would not be accepted now.
     pub fn read(
         trust_domain: &TrustDomain,
         entries: &BTreeMap<String, ByteString>,
+        withdrawn: &Withdrawn,
         now: Timestamp,
     ) -> Result<Self, BroughtError> {
         let entry = |name: &'static str| {
@@ -98,7 +102,7 @@ impl Brought {
         let authority = Authority::new(chain.clone(), key.clone())?;
         let leaf = trial(&authority, trust_domain, now)?;
         let presented: Vec<_> = std::iter::once(leaf).chain(chain.iter().cloned()).collect();
-        let root = root_of(&presented, &roots, trust_domain, now)?;
+        let root = root_of(&presented, &roots, trust_domain, withdrawn, now)?;
         let ends = authority.ends().min(root.not_after());
         let offer = Offer {
             intermediate: Made {
@@ -178,6 +182,7 @@ fn root_of<'a>(
     presented: &[CertificateDer<'_>],
     roots: &'a [Root],
     trust_domain: &TrustDomain,
+    withdrawn: &Withdrawn,
     now: Timestamp,
 ) -> Result<&'a Root, BroughtError> {
     let mut found: Option<&Root> = None;
@@ -185,9 +190,10 @@ fn root_of<'a>(
     for root in roots {
         let mut bundle = Bundle::new(trust_domain.clone());
         bundle.add_root(root.clone());
-        match svid::verify(presented, &Bundles::new(bundle), &Withdrawn::default(), now) {
+        match svid::verify(presented, &Bundles::new(bundle), withdrawn, now) {
             Ok(_) if found.is_none_or(|other| other.not_after() < root.not_after()) => found = Some(root),
             Ok(_) => {}
+            Err(SvidError::Withdrawn(which)) => return Err(BroughtError::Revoked(which)),
             Err(error) => refused = error,
         }
     }

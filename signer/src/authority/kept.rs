@@ -146,6 +146,10 @@ impl Kept {
     /// nothing is signed with any more.
     pub(super) fn tidy(&mut self) {
         let state = &self.state;
+        if state.signing.is_none() {
+            self.chain.clear();
+            self.key = None;
+        }
         self.roots.retain(|sha256, _| state.root(sha256).is_some());
         self.root_keys.retain(|sha256, _| state.needs_key(sha256));
         self.jwt_public.retain(|id, _| state.jwt_key(id).is_some());

@@ -44,6 +44,8 @@ pub struct Leader {
     publication: watch::Receiver<Publication>,
     brought: Follower,
     metrics: AuthorityMetrics,
+    /// The longest life of a certificate of a mesh, if the signer serves one.
+    mesh: Option<SignedDuration>,
     /// The version of the Secret that was replaced last: what is read may be behind.
     replaced: Option<String>,
 }
@@ -57,6 +59,8 @@ pub struct Place {
     pub namespace: String,
     /// Its trust domain.
     pub trust_domain: TrustDomain,
+    /// The longest life of a certificate of a mesh, if the signer serves one.
+    pub mesh: Option<SignedDuration>,
 }
 
 /// What the loop listens to.
@@ -90,6 +94,7 @@ impl Leader {
             publication: inputs.publication,
             brought: Follower::new(place.client.clone(), &place.namespace),
             metrics,
+            mesh: place.mesh,
             replaced: None,
         }
     }
@@ -157,14 +162,14 @@ impl Leader {
         now: Timestamp,
     ) -> Turn {
         let kept = before.map_or_else(|| Kept::new(self.trust_domain.clone()), |before| before.kept.clone());
-        let plan = match Plan::new(&object.spec) {
+        let plan = match self.plan(&object.spec, &kept) {
             Ok(plan) => plan,
-            Err(error) => {
+            Err(why) => {
                 self.metrics.failed(Failure::Refused);
-                return Turn::without_plan(kept, Problem::new("Invalid", error.to_string()));
+                return Turn::without_plan(kept, Problem::new("Invalid", why));
             }
         };
-        let (brought, problem) = self.brought(&object.spec, now);
+        let (brought, problem) = self.brought(&object.spec, &plan, now);
         let seen = Seen {
             published: publication.everywhere.clone(),
             jwt_published: publication.jwt_everywhere.clone(),
@@ -223,8 +228,27 @@ impl Leader {
         }
     }
 
+    /// What is asked for, or why it cannot be done.
+    fn plan(&self, spec: &CertificateAuthoritySpec, kept: &Kept) -> Result<Plan, String> {
+        let plan = Plan::new(spec).and_then(|plan| plan.with_mesh(self.mesh.unwrap_or_default()));
+        let plan = plan.map_err(|error| error.to_string())?;
+        let is_root = |sha256: &&String| kept.state().root(sha256).is_some();
+        match spec.revoked_intermediates.iter().find(is_root) {
+            Some(root) => Err(format!(
+                "spec.revokedIntermediates: {root} is a root, and no root is revoked here: take it out, and begin anew with \
+                 another root by deleting the Secret {SECRET} and this CertificateAuthority"
+            )),
+            None => Ok(plan),
+        }
+    }
+
     /// What is brought, or why it cannot be used.
-    fn brought(&self, spec: &CertificateAuthoritySpec, now: Timestamp) -> (Option<Brought>, Option<Problem>) {
+    fn brought(
+        &self,
+        spec: &CertificateAuthoritySpec,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> (Option<Brought>, Option<Problem>) {
         let Some(name) = &spec.intermediate.secret_name else {
             return (None, None);
         };
@@ -236,13 +260,15 @@ impl Leader {
             SecretReading::Unread => (None, refused("it was not read yet".to_owned())),
             SecretReading::Missing => (None, refused("there is none in the signer's namespace".to_owned())),
             SecretReading::Failed(why) => (None, refused(why.to_string())),
-            SecretReading::There(entries) => match Brought::read(&self.trust_domain, entries.get(), now) {
-                Ok(brought) => (Some(brought), None),
-                Err(error) => {
-                    self.metrics.failed(Failure::Refused);
-                    (None, refused(error.to_string()))
+            SecretReading::There(entries) => {
+                match Brought::read(&self.trust_domain, entries.get(), &plan.withdrawn(), now) {
+                    Ok(brought) => (Some(brought), None),
+                    Err(error) => {
+                        self.metrics.failed(Failure::Refused);
+                        (None, refused(error.to_string()))
+                    }
                 }
-            },
+            }
         }
     }
 

@@ -83,6 +83,7 @@ pub fn status(view: &View<'_>, now: Timestamp) -> CertificateAuthorityStatus {
 fn intermediate(kept: &Kept) -> Option<IntermediateStatus> {
     let signing = kept.state().signing.as_ref()?;
     Some(IntermediateStatus {
+        sha256: signing.sha256.clone(),
         serial_number: kept.authority()?.serial().to_owned(),
         not_after: Time(signing.ends),
         issuer: signing.under.clone(),

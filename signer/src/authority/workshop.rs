@@ -46,6 +46,7 @@ impl Kept {
         brought: Option<&Brought>,
         now: Timestamp,
     ) -> Result<(Self, Vec<&'static str>), MakeError> {
+        let plan = &self.revoking_whole_chains(plan);
         let mut next = self.clone();
         let mut state = next.state.clone();
         let mut workshop = Workshop {
@@ -64,6 +65,23 @@ impl Kept {
         next.state = state;
         next.tidy();
         Ok((next, names))
+    }
+}
+
+impl Kept {
+    /// An intermediate below one that is revoked is so too.
+    fn revoking_whole_chains(&self, plan: &Plan) -> Plan {
+        let mut plan = plan.clone();
+        let mut chain = self
+            .chain
+            .iter()
+            .map(|certificate| Fingerprint::of(certificate).to_string());
+        if let Some(first) = chain.next()
+            && chain.any(|above| plan.revoked.contains(&above))
+        {
+            plan.revoked.insert(first);
+        }
+        plan
     }
 }
 

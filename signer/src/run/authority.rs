@@ -17,6 +17,7 @@ pub(super) fn start(parts: &Parts, foreign: watch::Receiver<Option<Foreign>>, wo
         client: parts.client.clone(),
         namespace: parts.flags.namespace.clone(),
         trust_domain: parts.trust_domain.clone(),
+        mesh: parts.flags.istio.listen.and(Some(parts.flags.istio.longest)),
     };
     let (to, readings) = watch::channel(Reading::Unread);
     let (client, namespace, domain) = (

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use countersign_identity::svid::{self, Withdrawn, X509Svid};
+use countersign_identity::svid::{self, X509Svid};
 use countersign_identity::{Bundles, Fingerprint};
 use countersign_policy::tokens::Authentication;
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ pub(super) fn svid(call: &Call) -> Result<X509Svid, ClientError> {
     let roots = call.directory.roots.as_ref().ok_or(ClientError::NoKeys)?;
     let bundles = Bundles::new(roots.as_ref().clone());
     let now = Timestamp::from_second(call.now).map_err(|_| ClientError::NoKeys)?;
-    svid::verify(&call.certificates, &bundles, &Withdrawn::default(), now)
+    svid::verify(&call.certificates, &bundles, &call.directory.withdrawn, now)
         .map_err(|error| ClientError::Certificate(error.to_string()))
 }
 

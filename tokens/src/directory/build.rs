@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use countersign_identity::svid::Withdrawn;
 use countersign_identity::{Bundle, TrustDomain};
 use countersign_policy::holders::holders;
 use countersign_policy::parse::{ParsedIdentity, Problem, token_issuer};
@@ -45,6 +46,8 @@ pub struct Sources {
     pub identities: Vec<ParsedIdentity>,
     /// The roots of the trust domain, once they are known.
     pub roots: Option<Arc<Bundle>>,
+    /// Intermediates below them that are revoked.
+    pub withdrawn: Arc<Withdrawn>,
 }
 
 /// What became of each object.
@@ -82,6 +85,7 @@ pub fn build(sources: &Sources, now: i64) -> Built {
     }
     workloads(sources, &mut built);
     built.directory.roots.clone_from(&sources.roots);
+    built.directory.withdrawn.clone_from(&sources.withdrawn);
     built
 }
 

@@ -7,6 +7,7 @@ pub mod place;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use countersign_identity::svid::Withdrawn;
 use countersign_identity::{Bundle, KeySet};
 use countersign_policy::tokens::{Client, ManagedIssuer, Workload};
 
@@ -49,6 +50,8 @@ pub struct Directory {
     pub called: BTreeMap<String, Arc<Workload>>,
     /// The roots of the trust domain; none while they are not known.
     pub roots: Option<Arc<Bundle>>,
+    /// Intermediates below them that are revoked.
+    pub withdrawn: Arc<Withdrawn>,
 }
 
 impl Directory {

@@ -1,9 +1,13 @@
-//! What was revoked before its end: a signed list, and what is added to it, for authorizers that follow.
+//! What was revoked before its end: a signed list, and what is added to it, for authorizers that follow. It names nobody: whoever
+//! holds a token can see whether it is meant, and whoever reads the list learns of no user or client.
 
 use std::time::Duration;
 
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 
 use super::answer;
@@ -87,7 +91,8 @@ fn entry(revocation: &Revocation) -> Value {
     } else {
         &revocation.value
     };
-    let mut entry = json!({"claim": name, "value": value, "until": revocation.until});
+    let sha256 = BASE64URL.encode(Sha256::digest(value));
+    let mut entry = json!({"claim": name, "sha256": sha256, "until": revocation.until});
     if let Some(before) = revocation.issued_before {
         entry["issued_before"] = before.into();
     }

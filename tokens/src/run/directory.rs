@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_crds::{ServiceIdentity, TokenClient, TokenIssuer};
+use countersign_crds::{CertificateAuthority, ServiceIdentity, TokenClient, TokenIssuer};
+use countersign_identity::svid::Withdrawn;
 use countersign_identity::{Bundle, TrustDomain};
 use countersign_policy::parse::service_identity;
 use countersign_runtime::http::Readiness;
@@ -12,7 +13,8 @@ use kube::core::DynamicObject;
 use kube::runtime::reflector::Store;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tracing::info;
+use serde_json::Value;
+use tracing::{info, warn};
 
 use super::objects::{follow, name_of, part, sorted};
 use super::{Parts, Working, bundle, now};
@@ -31,6 +33,7 @@ struct Builder {
     issuers: Store<DynamicObject>,
     clients: Store<DynamicObject>,
     identities: Store<DynamicObject>,
+    authorities: Store<DynamicObject>,
     built: watch::Sender<Arc<Built>>,
     ready: watch::Sender<Readiness>,
 }
@@ -52,7 +55,8 @@ pub(super) fn start(parts: &Parts, working: &mut Working) -> Followed {
         trust_bundle: parts.flags.trust_bundle.clone(),
         issuers: follow::<TokenIssuer>(parts, working, "the watch of TokenIssuers", tell.clone()),
         clients: follow::<TokenClient>(parts, working, "the watch of TokenClients", tell.clone()),
-        identities: follow::<ServiceIdentity>(parts, working, "the watch of ServiceIdentities", tell),
+        identities: follow::<ServiceIdentity>(parts, working, "the watch of ServiceIdentities", tell.clone()),
+        authorities: follow::<CertificateAuthority>(parts, working, "the watch of CertificateAuthorities", tell),
         built: parts.built.clone(),
         ready: parts.ready.clone(),
     };
@@ -67,8 +71,8 @@ pub(super) fn start(parts: &Parts, working: &mut Working) -> Followed {
 
 impl Builder {
     async fn run(self, mut news: watch::Receiver<()>) {
-        for store in [&self.issuers, &self.clients, &self.identities] {
-            // With a part of them, clients would be told that they do not exist.
+        for store in [&self.issuers, &self.clients, &self.identities, &self.authorities] {
+            // With a part of them, clients would be told that they do not exist, and what is revoked would count.
             if store.wait_until_ready().await.is_err() {
                 return;
             }
@@ -93,12 +97,19 @@ impl Builder {
                 .map_or(Timestamp::UNIX_EPOCH, |time| time.0);
             service_identity(name_of(object), &part(object, "spec"), created)
         });
+        let authorities = sorted(&self.authorities);
+        let withdrawn = withdrawn(authorities.iter().map(|object| part(object, "spec")));
+        if withdrawn.is_none() {
+            warn!("spec.revokedIntermediates of the CertificateAuthority cannot be read: no certificate of a workload counts");
+        }
         let sources = Sources {
             trust_domain: self.trust_domain.clone(),
             issuers: sorted(&self.issuers).iter().map(|object| issuer(object)).collect(),
             clients: sorted(&self.clients).iter().map(|object| client(object)).collect(),
             identities: identities.collect(),
-            roots,
+            // What is revoked and cannot be read could be anything.
+            roots: roots.filter(|_| withdrawn.is_some()),
+            withdrawn: Arc::new(withdrawn.unwrap_or_default()),
         };
         let built = build(&sources, now());
         let known = self.service.directory.load().issuers.len();
@@ -115,6 +126,20 @@ impl Builder {
     }
 }
 
+/// The intermediates that the `CertificateAuthority` revokes; none if that cannot be read.
+fn withdrawn(specs: impl Iterator<Item = Value>) -> Option<Withdrawn> {
+    let mut withdrawn = Withdrawn::default();
+    for spec in specs {
+        let Some(revoked) = spec.get("revokedIntermediates").filter(|list| !list.is_null()) else {
+            continue;
+        };
+        for sha256 in revoked.as_array()? {
+            withdrawn.add_fingerprint(sha256.as_str()?.parse().ok()?);
+        }
+    }
+    Some(withdrawn)
+}
+
 fn issuer(object: &DynamicObject) -> IssuerObject {
     IssuerObject {
         name: name_of(object).name,
@@ -127,5 +152,25 @@ fn client(object: &DynamicObject) -> ClientObject {
     ClientObject {
         name: name_of(object),
         spec: part(object, "spec"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_identity::Fingerprint;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_revoked_is_read_or_nothing_counts() {
+        let sha256 = Fingerprint::of(b"an intermediate").to_string();
+        let revoked = |list: Value| withdrawn([json!({}), json!({"revokedIntermediates": list})].into_iter());
+        let expected: Withdrawn = [Fingerprint::of(b"an intermediate")].into_iter().collect();
+        assert_eq!(revoked(json!([sha256])), Some(expected));
+        assert_eq!(revoked(Value::Null), Some(Withdrawn::default()));
+        for unreadable in [json!([sha256, "AB:CD"]), json!([7]), json!(sha256)] {
+            assert_eq!(revoked(unreadable.clone()), None, "{unreadable}");
+        }
     }
 }

@@ -32,6 +32,8 @@ pub fn server(names: &[&str]) -> (Current, String) {
 pub struct Authority {
     certificate: rcgen::Certificate,
     issuer: Issuer<'static, KeyPair>,
+    /// What is between it and the root, itself included, in PEM.
+    chain: String,
 }
 
 fn named(name: &str) -> CertificateParams {
@@ -55,7 +57,28 @@ impl Authority {
         Self {
             certificate,
             issuer: Issuer::new(params, key),
+            chain: String::new(),
         }
+    }
+
+    /// An intermediate below it.
+    pub fn intermediate(&self) -> Self {
+        let mut params = named("an intermediate of the test");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.subject_alt_names = vec![SanType::URI("spiffe://cluster.local".try_into().unwrap())];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Self {
+            chain: certificate.pem() + &self.chain,
+            certificate,
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    /// The SHA-256 of its certificate.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.certificate.der())
     }
 
     pub fn bundle(&self) -> Bundle {
@@ -76,7 +99,7 @@ impl Authority {
             params.subject_alt_names.push(SanType::DnsName(dns.try_into().unwrap()));
         }
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        format!("{}{}", certificate.pem(), key.serialize_pem())
+        format!("{}{}{}", certificate.pem(), self.chain, key.serialize_pem())
     }
 }
 

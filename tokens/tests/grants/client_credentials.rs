@@ -1,5 +1,7 @@
 //! `client_credentials`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_identity::testing::SigningKey;
 use countersign_tokens::store::{Revocation, RevocationKind};
 use serde_json::{Value, json};
@@ -185,6 +187,42 @@ async fn a_signed_token_can_be_revoked_too() {
         .await
         .unwrap();
     assert_eq!(list.split('.').count(), 3, "it is signed");
+}
+
+#[tokio::test]
+async fn the_list_says_by_hashes_what_is_revoked() {
+    let rig = rig(&key()).await;
+    let cases = [
+        (RevocationKind::Jti, "token-1", "jti"),
+        (RevocationKind::Subject, "alice@shop.example", "sub"),
+        (RevocationKind::Client, "shop/partner", "client_id"),
+        (RevocationKind::Family, "sign-in-1", "sid"),
+        (RevocationKind::IssuedBefore, "", "iss"),
+    ];
+    for (kind, value, _) in cases {
+        let revocation = Revocation {
+            kind,
+            issuer: rig.issuer.clone(),
+            value: value.to_owned(),
+            issued_before: (kind == RevocationKind::IssuedBefore).then(|| rig.now()),
+            until: rig.now() + 60,
+            at: rig.now(),
+        };
+        rig.service.store.revoke(revocation).await.unwrap();
+    }
+    let asked = rig.http.get(rig.url("/revocations")).send().await.unwrap();
+    let list = claims_of(&asked.text().await.unwrap());
+    let entries = list["revocations"].as_array().unwrap();
+    assert_eq!(entries.len(), cases.len());
+    for ((_, value, claim), entry) in cases.iter().zip(entries) {
+        let value = if *claim == "iss" { rig.issuer.as_str() } else { value };
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, value.as_bytes());
+        assert_eq!(entry["claim"], *claim);
+        assert_eq!(entry["sha256"], URL_SAFE_NO_PAD.encode(digest));
+        assert_eq!(entry["until"], rig.now() + 60);
+    }
+    let text = list["revocations"].to_string();
+    assert!(!text.contains("alice") && !text.contains("partner"), "{text}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Clients and workloads by their certificates (RFC 8705), and tokens that are bound to them.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::flow::certificates::{Authority, self_signed};
@@ -103,6 +105,21 @@ async fn a_workload_is_known_by_its_certificate_alone() {
     ask(&rig, Some(&foreign), &[("resource", ORDERS)])
         .await
         .refused("invalid_client");
+}
+
+#[tokio::test]
+async fn no_certificate_below_an_intermediate_that_is_revoked_counts() {
+    let roots = Authority::new();
+    let rig = rig(&roots, &self_signed(2090).1).await;
+    let (revoked, other) = (roots.intermediate(), roots.intermediate());
+    let ask = async |authority: &Authority| {
+        let pem = authority.leaf(PARTNER, None);
+        ask(&rig, Some(&pem), &[("client_id", "shop/spiffe")]).await
+    };
+    ask(&revoked).await.token();
+    rig.change(|sources| sources.withdrawn = Arc::new([revoked.fingerprint()].into_iter().collect()));
+    ask(&revoked).await.refused("invalid_client");
+    ask(&other).await.token();
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod store;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -32,7 +34,7 @@ use countersign_tokens::metrics::Metrics;
 use countersign_tokens::record::Recorder;
 use countersign_tokens::remote::{Guard, Networks, RemoteKeys};
 use countersign_tokens::service::Service;
-use countersign_tokens::store::{Options, Store};
+use countersign_tokens::store::Store;
 use countersign_tokens::upstream::{Secrets, Upstreams};
 use countersign_tokens::used::Used;
 use futures::FutureExt as _;
@@ -61,7 +63,7 @@ impl Workloads for Accounts {
 pub struct Setup {
     /// Manifests, several in one text, with `${ISSUER}` where the issuer's URL is to stand.
     pub manifests: String,
-    /// Where things are remembered.
+    /// Where things are remembered; in a new store if none is given.
     pub store: Option<Store>,
     /// The roots of the trust domain `cluster.local`.
     pub roots: Option<Bundle>,
@@ -165,6 +167,7 @@ pub fn sources(manifests: &str, roots: Option<Bundle>) -> Sources {
         clients: Vec::new(),
         identities: Vec::new(),
         roots: roots.map(Arc::new),
+        withdrawn: Arc::default(),
     };
     for text in manifests.split("\n---\n").filter(|text| !text.trim().is_empty()) {
         let object: Value = serde_saphyr::from_str(text).unwrap();
@@ -224,7 +227,7 @@ impl Rig {
         let accounts = Arc::new(Accounts::default());
         let store = match setup.store.clone() {
             Some(store) => store,
-            None => Store::open("sqlite::memory:", &Options::default()).await.unwrap(),
+            None => store::open().await,
         };
         let sources = sources(&setup.manifests.replace("${ISSUER}", &issuer), setup.roots.clone());
         let service = Arc::new(service(&setup, store, &accounts, &clock));

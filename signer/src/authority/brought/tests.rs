@@ -67,7 +67,7 @@ fn text(entries: &BTreeMap<String, ByteString>, name: &str) -> String {
 fn what_is_brought_signs() {
     let offline = Offline::new(1);
     let entries = offline.brings("example.org", 100);
-    let brought = Brought::read(&domain(), &entries, now()).unwrap();
+    let brought = Brought::read(&domain(), &entries, &Withdrawn::default(), now()).unwrap();
     assert_eq!(brought.offer().intermediate.ends, later(100));
     let mut spec = CertificateAuthoritySpec::default();
     spec.intermediate.secret_name = Some("from-vault".to_owned());
@@ -101,7 +101,13 @@ fn a_root_in_the_chain_is_not_sent() {
     let mut entries = offline.brings("example.org", 100);
     let chain = text(&entries, "tls.crt") + &pem::certificate(&offline.root);
     entries.insert("tls.crt".to_owned(), ByteString(chain.into_bytes()));
-    assert_eq!(Brought::read(&domain(), &entries, now()).unwrap().chain().len(), 1);
+    assert_eq!(
+        Brought::read(&domain(), &entries, &Withdrawn::default(), now())
+            .unwrap()
+            .chain()
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -110,9 +116,22 @@ fn the_root_is_found_among_others() {
     let mut entries = new.brings("example.org", 100);
     let roots = pem::certificate(&old.root) + &pem::certificate(&new.root);
     entries.insert("ca.crt".to_owned(), ByteString(roots.into_bytes()));
-    let brought = Brought::read(&domain(), &entries, now()).unwrap();
+    let brought = Brought::read(&domain(), &entries, &Withdrawn::default(), now()).unwrap();
     assert_eq!(brought.offer().under, Fingerprint::of(&new.root).to_string());
     assert_eq!(brought.offer().roots.len(), 2);
+}
+
+#[test]
+fn what_is_revoked_is_not_used() {
+    let offline = Offline::new(1);
+    let entries = offline.brings("example.org", 100);
+    let brought = Brought::read(&domain(), &entries, &Withdrawn::default(), now()).unwrap();
+    let revoked = Fingerprint::of(&brought.chain()[0]);
+    let error = Brought::read(&domain(), &entries, &[revoked].into_iter().collect(), now()).unwrap_err();
+    assert!(
+        matches!(error, BroughtError::Revoked(named) if named == revoked),
+        "{error}"
+    );
 }
 
 #[test]
@@ -150,14 +169,16 @@ fn what_cannot_be_used_says_why() {
         (good.clone(), later(-1), "renew it"),
     ];
     for (entries, now, expected) in cases {
-        let error = Brought::read(&domain(), &entries, now).unwrap_err().to_string();
+        let error = Brought::read(&domain(), &entries, &Withdrawn::default(), now)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected), "{expected}: {error}");
         assert!(!error.contains("PRIVATE KEY-----"), "{error}");
     }
     for name in ["tls.crt", "tls.key", "ca.crt"] {
         let mut without = good.clone();
         without.remove(name);
-        let error = Brought::read(&domain(), &without, now()).unwrap_err();
+        let error = Brought::read(&domain(), &without, &Withdrawn::default(), now()).unwrap_err();
         assert!(
             matches!(error, BroughtError::Missing(missing) if missing == name),
             "{error}"

@@ -13,7 +13,8 @@ pub(crate) const MOST_ROOTS: usize = 16;
 
 /// The first step that is due.
 pub(super) fn step(state: &State, plan: &Plan, seen: &Seen, now: Timestamp) -> Option<Step> {
-    withdrawal(state, plan, now)
+    revocation(state, plan)
+        .or_else(|| withdrawal(state, plan, now))
         .or_else(|| publication(state, seen))
         .or_else(|| match plan.source {
             Source::Made => {
@@ -25,6 +26,14 @@ pub(super) fn step(state: &State, plan: &Plan, seen: &Seen, now: Timestamp) -> O
                 unwanted(state, offered).or_else(|| brought(state, plan, offer, now))
             }
         })
+}
+
+/// What is revoked stops to sign before anything else is done.
+fn revocation(state: &State, plan: &Plan) -> Option<Step> {
+    let signing = state.signing.as_ref()?;
+    plan.revoked
+        .contains(&signing.sha256)
+        .then(|| Step::Revoke(signing.sha256.clone()))
 }
 
 /// When a retiring root leaves the bundles.
@@ -67,9 +76,7 @@ fn unwanted(state: &State, is_wanted: impl Fn(&Root) -> bool) -> Option<Step> {
 fn loaded_at(root: &Root, plan: &Plan) -> Option<Timestamp> {
     match root.state {
         RootState::Active => Some(Timestamp::MIN),
-        RootState::Published | RootState::Retiring => {
-            root.published.map(|published| after(published, plan.propagation))
-        }
+        RootState::Published | RootState::Retiring => root.published.map(|published| after(published, plan.loading())),
     }
 }
 
@@ -118,6 +125,9 @@ fn brought(state: &State, plan: &Plan, offer: &Offer, now: Timestamp) -> Option<
     let is_new = |sha256: &str| state.root(sha256).is_none_or(|root| root.state == RootState::Retiring);
     if let Some(new) = offer.roots.iter().find(|root| is_new(&root.sha256)) {
         return Some(Step::TakeRoot(new.clone()));
+    }
+    if plan.revoked.contains(&offer.intermediate.sha256) {
+        return None;
     }
     let signs = |signing: &super::Intermediate| signing.sha256 == offer.intermediate.sha256;
     if state.signing.as_ref().is_some_and(signs) {

@@ -63,6 +63,8 @@ enum Event {
     AskIntermediate,
     /// An intermediate is brought, with a new root or the last one.
     Bring { new_root: bool, hours: i64 },
+    /// The intermediate that signs is revoked.
+    Revoke,
     /// The signer is to make them again.
     MakeAgain,
 }
@@ -127,6 +129,7 @@ impl History {
                 self.seen.asked.intermediate = Some(self.asked.to_string());
             }
             Event::Bring { new_root, hours } => self.bring(new_root, hours),
+            Event::Revoke => self.revoke(),
             Event::MakeAgain => self.plan.source = Source::Made,
         }
     }
@@ -136,7 +139,8 @@ impl History {
         let [first, second] = &self.held;
         let everywhere: BTreeSet<String> = first.intersection(second).cloned().collect();
         self.seen.published = everywhere;
-        let was_alive = state.is_alive(self.now);
+        let is_revoked = |signing: &Intermediate| self.plan.revoked.contains(&signing.sha256);
+        let was_alive = state.is_alive(self.now) && !state.signing.as_ref().is_some_and(is_revoked);
         // One that has ended is not offered.
         let now = self.now;
         self.seen.offer = self.seen.offer.take().filter(|offer| now < offer.intermediate.ends);
@@ -168,6 +172,7 @@ impl History {
             .filter(|root| root.state == RootState::Active)
             .count();
         assert!(active <= 1, "{state:?}");
+        assert!(!state.signing.as_ref().is_some_and(is_revoked), "{state:?}");
         self.kept = (version + 1, state.clone());
         self.read[signer] = (version + 1, state);
     }
@@ -201,6 +206,13 @@ impl History {
         }
     }
 
+    /// What is under it counts no more, so nobody has to trust it.
+    fn revoke(&mut self) {
+        if let Some(signing) = &self.kept.1.signing {
+            self.plan.revoked.insert(signing.sha256.clone());
+        }
+    }
+
     fn bring(&mut self, new_root: bool, hours: i64) {
         let ends = after(self.now, SignedDuration::from_hours(hours));
         let last = self.seen.offer.as_ref().and_then(|offer| offer.roots.last().cloned());
@@ -219,15 +231,16 @@ impl History {
         });
     }
 
-    /// Each certificate that is valid is trusted by each consumer, be it up to `propagation` behind.
+    /// Each certificate that is valid is trusted by each consumer, be it up to `propagation` behind, or a proxy that is told the
+    /// roots with its next certificate.
     fn check(&mut self) {
-        let (now, propagation) = (self.now, self.plan.propagation);
+        let (now, behind) = (self.now, self.plan.propagation.max(self.plan.mesh));
         self.leaves.retain(|(_, ends)| now < *ends);
         for (root, ends) in &self.leaves {
             let at_once = self.at_once.contains(root);
             for place in &self.places {
                 let presence = place.get(root);
-                let loaded = |came: Timestamp| at_once || after(came, propagation) <= now;
+                let loaded = |came: Timestamp| at_once || after(came, behind) <= now;
                 let trusted = match presence {
                     Some((came, left)) => loaded(*came) && left.is_none(),
                     None => at_once,
@@ -250,17 +263,20 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::AskRoot),
         1 => Just(Event::AskIntermediate),
         1 => (any::<bool>(), 48..2000i64).prop_map(|(new_root, hours)| Event::Bring { new_root, hours }),
+        1 => Just(Event::Revoke),
         1 => Just(Event::MakeAgain),
     ]
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
-    (3..400i64, 1..60i64, 0..2000i64).prop_map(|(intermediate, propagation, more)| Plan {
+    (3..400i64, 1..60i64, 0..25i64, 0..2000i64).prop_map(|(intermediate, propagation, mesh, more)| Plan {
         source: Source::Made,
         algorithm: countersign_crds::certificate_authority::CaKeyAlgorithm::EcdsaP256,
-        root: SignedDuration::from_hours(2 * intermediate + 3 * propagation + more),
+        root: SignedDuration::from_hours(2 * intermediate + 2 * propagation + propagation.max(mesh) + more),
         intermediate: SignedDuration::from_hours(intermediate),
         propagation: SignedDuration::from_hours(propagation),
+        mesh: SignedDuration::from_hours(mesh),
+        revoked: BTreeSet::new(),
     })
 }
 

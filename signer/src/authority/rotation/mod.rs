@@ -6,7 +6,7 @@
 //! travels with what it signed.
 //!
 //! Where nothing valid signs (the first start, or an end that was slept through) there is nobody to wait for: a new root is
-//! used at once.
+//! used at once. An intermediate that is revoked stops to sign at once, and another takes its place under the same root.
 //!
 //! All of it is a function of what is kept, what is asked for, what was seen and the time. The steps that are due are taken
 //! on a copy and written as one, so a signer that is killed has taken all of them or none.
@@ -78,6 +78,8 @@ pub enum Step {
     MakeIntermediate(String),
     /// Sign with the intermediate that is brought.
     Adopt(Offer),
+    /// Sign with an intermediate no more: it is revoked.
+    Revoke(String),
     /// Wait until what is under a root has run out.
     Retire(String),
     /// Take a root out of the bundles.
@@ -94,6 +96,7 @@ impl Step {
             Self::Use(_) => "use-root",
             Self::MakeIntermediate(_) => "make-intermediate",
             Self::Adopt(_) => "adopt-intermediate",
+            Self::Revoke(_) => "revoke-intermediate",
             Self::Retire(_) => "retire-root",
             Self::Withdraw(_) => "withdraw-root",
         }
@@ -184,6 +187,7 @@ fn take<M: Maker>(
             }
             sign_with(state, offer.intermediate.clone(), &offer.under, Origin::Brought, now);
         }
+        Step::Revoke(_) => state.signing = None,
         Step::Retire(root) => {
             if let Some(root) = state.root_mut(root) {
                 root.state = RootState::Retiring;

@@ -1,6 +1,10 @@
 //! What a `CertificateAuthority` asks for, in numbers.
 
+use std::collections::BTreeSet;
+
 use countersign_crds::certificate_authority::{CaKeyAlgorithm, CertificateAuthoritySpec};
+use countersign_identity::Fingerprint;
+use countersign_identity::svid::Withdrawn;
 use jiff::{SignedDuration, Timestamp};
 
 /// The shortest life of an intermediate: twice that of the shortest certificate, so that half of it is enough for one.
@@ -29,6 +33,15 @@ pub enum PlanError {
          distributed and used before it ends"
     )]
     ShortRoot,
+    /// The same, where proxies of a mesh learn of a root no sooner than with their next certificate.
+    #[error(
+        "spec.root.duration: must be at least 2 x intermediate.duration + 2 x propagation + {0:#}, the longest life of a \
+         certificate of the mesh, so that the next root has reached its proxies and is used before it ends"
+    )]
+    ShortRootForMesh(SignedDuration),
+    /// What is revoked cannot be read.
+    #[error("spec.revokedIntermediates: {0:?} is not the SHA-256 of a certificate in 64 lower-case hexadecimal digits")]
+    Revoked(String),
 }
 
 /// Where intermediates come from.
@@ -53,6 +66,11 @@ pub struct Plan {
     pub intermediate: SignedDuration,
     /// How far consumers may be behind.
     pub propagation: SignedDuration,
+    /// The longest life of a certificate of a mesh; zero without one. Its proxies are told the roots with their certificates,
+    /// so only after that have all of them been told.
+    pub mesh: SignedDuration,
+    /// Intermediates that nothing is signed with, by the SHA-256 of their DER in lower-case hexadecimal digits.
+    pub revoked: BTreeSet<String>,
 }
 
 impl Plan {
@@ -71,6 +89,8 @@ impl Plan {
             root: duration(&spec.root.duration).ok_or(PlanError::Duration("root.duration"))?,
             intermediate: duration(&spec.intermediate.duration).ok_or(PlanError::Duration("intermediate.duration"))?,
             propagation: duration(&spec.propagation).ok_or(PlanError::Duration("propagation"))?,
+            mesh: SignedDuration::ZERO,
+            revoked: revoked(spec)?,
         };
         if plan.propagation <= SignedDuration::ZERO {
             return Err(PlanError::NoPropagation);
@@ -86,18 +106,42 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The same while the signer serves a mesh whose certificates live so long at most.
+    ///
+    /// # Errors
+    ///
+    /// If roots are too short for it.
+    pub fn with_mesh(self, longest: SignedDuration) -> Result<Self, PlanError> {
+        let plan = Self { mesh: longest, ..self };
+        if plan.source == Source::Made && plan.root < plan.needed() {
+            return Err(PlanError::ShortRootForMesh(longest));
+        }
+        Ok(plan)
+    }
+
+    /// How long after a root stands in every bundle all consumers have loaded it.
+    pub(super) fn loading(&self) -> SignedDuration {
+        self.propagation.max(self.mesh)
+    }
+
+    /// What is revoked, for those who verify.
+    pub fn withdrawn(&self) -> Withdrawn {
+        let read = self.revoked.iter().filter_map(|sha256| sha256.parse().ok());
+        read.collect()
+    }
+
     /// The shortest life of a root: distributed once before its use, and once more while the next one is distributed, and
     /// then there is enough left for two intermediates.
     fn needed(&self) -> SignedDuration {
-        self.intermediate * 2 + self.propagation * 3
+        self.intermediate * 2 + self.loading() + self.propagation * 2
     }
 
-    /// When the root after one is to be made: when less than two intermediates and two propagations are left of it, and
-    /// a tenth of its life, in which the signer or the API server may be away.
+    /// When the root after one is to be made: when less than two intermediates, the time of loading and a propagation are left
+    /// of it, and a tenth of its life, in which the signer or the API server may be away.
     pub(super) fn root_due(&self, made: Timestamp, ends: Timestamp) -> Timestamp {
         let life = ends.duration_since(made);
         let slack = (life / 10).min(life - self.needed()).max(SignedDuration::ZERO);
-        before(ends, self.intermediate * 2 + self.propagation * 2 + slack)
+        before(ends, self.intermediate * 2 + self.loading() + self.propagation + slack)
     }
 
     /// After how long of use the next key of JWT-SVIDs is made.
@@ -116,6 +160,14 @@ impl Plan {
         let hint = LONGEST_REFRESH.min(self.propagation / 2);
         u64::try_from(hint.as_secs()).unwrap_or_default().max(1)
     }
+}
+
+fn revoked(spec: &CertificateAuthoritySpec) -> Result<BTreeSet<String>, PlanError> {
+    let check = |text: &String| match text.parse::<Fingerprint>() {
+        Ok(_) => Ok(text.clone()),
+        Err(_) => Err(PlanError::Revoked(text.clone())),
+    };
+    spec.revoked_intermediates.iter().map(check).collect()
 }
 
 fn duration(text: &str) -> Option<SignedDuration> {

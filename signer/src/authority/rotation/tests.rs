@@ -118,6 +118,70 @@ fn a_root_is_distributed_then_used_then_the_old_one_is_withdrawn() {
 }
 
 #[test]
+fn a_root_is_used_when_the_proxies_of_a_mesh_have_had_their_next_certificates() {
+    let mut world = World::begin();
+    world.plan = world.plan.with_mesh(hours(30)).unwrap();
+    world.seen.asked.root = Some("please".to_owned());
+    world.go(1);
+    world.publish();
+    world.go(0);
+    let used = Next {
+        at: after(world.now, hours(30)),
+        what: "use the new root",
+    };
+    assert_eq!(next(&world.state, &world.plan, &world.seen, world.now), Some(used));
+    assert_eq!(world.go(29), [""; 0], "a proxy may have a certificate from before");
+    assert_eq!(world.go(1), ["use-root", "make-intermediate"]);
+}
+
+#[test]
+fn a_root_lives_long_enough_for_a_mesh() {
+    let mut spec = CertificateAuthoritySpec {
+        propagation: "1h".to_owned(),
+        ..CertificateAuthoritySpec::default()
+    };
+    "3h".clone_into(&mut spec.intermediate.duration);
+    "32h".clone_into(&mut spec.root.duration);
+    let with = |mesh| Plan::new(&spec).unwrap().with_mesh(hours(mesh)).map(drop);
+    assert_eq!(with(24), Ok(()));
+    assert_eq!(with(25), Err(PlanError::ShortRootForMesh(hours(25))));
+}
+
+#[test]
+fn another_intermediate_takes_the_place_of_one_that_is_revoked() {
+    let mut world = World::begin();
+    let (revoked, root) = (world.signs(), world.state.signing.as_ref().unwrap().under.clone());
+    world.plan.revoked.insert(revoked.clone());
+    assert_eq!(world.go(1), ["revoke-intermediate", "make-intermediate"]);
+    assert_ne!(world.signs(), revoked);
+    assert_eq!(world.state.signing.as_ref().unwrap().under, root);
+    assert_eq!(world.go(1), [""; 0]);
+}
+
+#[test]
+fn nothing_signs_after_what_was_brought_is_revoked_until_another_is_brought() {
+    let mut world = World::begin();
+    world.state = State::default();
+    world.bring("i1", "r1", &["r1"]);
+    world.go(0);
+    world.plan.revoked.insert("i1".to_owned());
+    assert_eq!(world.go(0), ["revoke-intermediate"]);
+    assert_eq!(world.state.signing, None);
+    assert_eq!(world.go(1), [""; 0], "it is still the one that is brought");
+    world.bring("i2", "r1", &["r1"]);
+    assert_eq!(world.go(0), ["adopt-intermediate"]);
+}
+
+#[test]
+fn what_is_revoked_is_named_by_its_sha256() {
+    let spec = CertificateAuthoritySpec {
+        revoked_intermediates: vec!["AB:CD".to_owned()],
+        ..CertificateAuthoritySpec::default()
+    };
+    assert_eq!(Plan::new(&spec), Err(PlanError::Revoked("AB:CD".to_owned())));
+}
+
+#[test]
 fn the_next_root_comes_well_before_the_end() {
     let mut world = World::begin();
     world.publish();
