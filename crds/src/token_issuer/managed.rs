@@ -69,6 +69,8 @@ pub struct ManagedAudience {
     pub token_lifetime: Option<String>,
     /// Who may ask what its tokens are worth (RFC 7662): the API itself, as a TokenClient, `<namespace>/<name>`, or as a
     /// workload, by its SPIFFE ID. Others are told that a token is not active, but for the client that it was given to.
+    /// Whoever is named here may also exchange its tokens (RFC 8693), to call the next API on behalf of the same user: others
+    /// may not, but for that client, or for who holds the key that a token is bound to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 3, max = 1024)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -82,7 +82,9 @@ async fn who(service: &Service, call: &Call) -> Result<Party, Refusal> {
         .directory
         .workload(&account.namespace, &account.name)
         .ok_or(ClientError::Unknown)?;
-    Ok(Party::Workload(workload.clone()))
+    let party = Party::Workload(workload.clone());
+    service.limits.client(&party.id())?;
+    Ok(party)
 }
 
 /// The API that a token is for, and the client that it was given to.

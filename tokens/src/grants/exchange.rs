@@ -36,16 +36,19 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     let (party, subject, limit) = parties(service, call).await?;
     draft.party(&party);
     party.may(Grant::TokenExchange)?;
+    let confirmation = proof::confirm(service, call).await?;
+    // Before anything is looked at that would tell what the token says to who is not to have it.
+    if let Some(limit) = &limit {
+        may_pass_on(call, &party, limit, confirmation.as_ref())?;
+    }
     let permit = party.permit(&call.issuer.managed, &call.form)?;
     if wanted == Some(JWT) && permit.format == Format::Opaque {
         return Err(Refusal::NotOffered(
             "tokens for this API are no JWTs: leave requested_token_type out",
         ));
     }
-    let confirmation = proof::confirm(service, call).await?;
-    if let Some(limit) = limit {
-        within(&permit, &limit)?;
-        may_pass_on(call, &party, &limit, confirmation.as_ref())?;
+    if let Some(limit) = &limit {
+        within(&permit, limit)?;
     }
     let issued = issue(service, call, &party, &permit, &subject, confirmation, draft).await?;
     let mut answer = issued.answer(call.now);
@@ -146,20 +149,24 @@ fn length(act: &Value) -> usize {
     std::iter::successors(Some(act), |act| act.get("act")).count()
 }
 
-/// A token that is bound to a key is of no use to a thief here either (RFC 9449 section 1): whoever exchanges it holds the key, or
-/// is the API that it was sent to.
+/// A token is for one API (RFC 9700 section 2.3), so that API passes it on, and whoever it was issued to. For anybody else who
+/// has it, it was stolen, and would become another token that is good: exchange must not widen what delegation exposes to abuse
+/// (RFC 8693 section 5). One that is bound to a key is passed on by who holds that key instead (RFC 9449 section 1).
 fn may_pass_on(
     call: &Call,
     party: &Party,
     token: &AccessClaims,
     confirmation: Option<&Confirmation>,
-) -> Result<(), Refusal> {
+) -> Result<(), GrantError> {
+    let id = party.id();
     let audience = call.issuer.managed.audiences.get(&token.aud);
-    let is_the_api = audience.is_some_and(|audience| audience.introspected_by.contains(&party.id()));
-    if token.cnf.is_none() || token.cnf.as_ref() == confirmation || is_the_api {
-        Ok(())
-    } else {
-        Err(GrantError::Bound.into())
+    if audience.is_some_and(|audience| audience.introspected_by.contains(&id)) {
+        return Ok(());
+    }
+    match &token.cnf {
+        Some(key) if confirmation != Some(key) => Err(GrantError::Bound),
+        None if token.client_id != id => Err(GrantError::NotRecipient),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -163,6 +163,11 @@ pub enum GrantError {
     /// The token is bound to a key, and whoever exchanges it is neither its holder nor the API that it is for.
     #[error("the token is bound to a key: prove that key, or name the API in introspectedBy of its audience")]
     Bound,
+    /// The token is bound to no key, and whoever exchanges it is neither its client nor the API that it is for.
+    #[error(
+        "the token was issued to another client: whoever exchanges it for the API that it is for must be in introspectedBy of that audience"
+    )]
+    NotRecipient,
     /// The workload has no ServiceIdentity, or one without tokens of this issuer.
     #[error("the workload has no ServiceIdentity that names this issuer in `spec.tokens`")]
     NoIdentity,
@@ -200,9 +205,7 @@ impl Refusal {
             Self::GrantNotAllowed => "unauthorized_client",
             Self::Client(_) => "invalid_client",
             // RFC 8693 section 2.2.2 has this for what is exchanged.
-            Self::Grant(GrantError::Token(_) | GrantError::Bound | GrantError::NoIdentity | GrantError::Past) => {
-                "invalid_request"
-            }
+            Self::Grant(error) if error.is_of_exchange() => "invalid_request",
             Self::Grant(_) => "invalid_grant",
             Self::Scope(_) => "invalid_scope",
             Self::Target(_) => "invalid_target",
@@ -228,6 +231,10 @@ impl Refusal {
     pub fn description(&self) -> String {
         match self {
             Self::Client(_) => "client authentication failed".to_owned(),
+            // One sentence for all of them, with the remedy: that a token is good is told to nobody whose it is not.
+            Self::Grant(error) if error.is_of_exchange() => {
+                "what was shown is not valid, or is not for this client to exchange: a token of this issuer is passed on by the client that it was issued to, or who holds its key, and by whoever introspectedBy of its audience names".to_owned()
+            }
             Self::Grant(_) => "what was shown is not valid, was used before, or is not for this client".to_owned(),
             Self::Proof(ProofError::Proof(error)) => format!("the DPoP proof is not valid: {error}"),
             Self::Scope(_) => "a scope is unknown, or is not one of the client's for this audience".to_owned(),
@@ -294,6 +301,14 @@ impl ClientError {
 }
 
 impl GrantError {
+    /// Whether it is about what is exchanged.
+    fn is_of_exchange(&self) -> bool {
+        matches!(
+            self,
+            Self::Token(_) | Self::Bound | Self::NotRecipient | Self::NoIdentity | Self::Past
+        )
+    }
+
     fn reason(&self) -> &'static str {
         match self {
             Self::UnknownCode => "UnknownCode",
@@ -313,6 +328,7 @@ impl GrantError {
             Self::Token(_) => "ForeignToken",
             Self::Past => "Past",
             Self::Bound => "BoundToken",
+            Self::NotRecipient => "NotRecipient",
             Self::NoIdentity => "NoIdentity",
         }
     }

@@ -1,4 +1,6 @@
-//! What goes with each answer (RFC 9700 sections 4.2.4, 4.11 and 4.16; RFC 6749 section 5.1).
+//! What goes with each answer (RFC 9700 sections 2.6, 4.2.4 and 4.16; RFC 6749 section 5.1), and what the metadata says.
+
+use serde_json::{Value, json};
 
 use crate::flow::{ORDERS, World};
 
@@ -7,6 +9,7 @@ fn caching(headers: &reqwest::header::HeaderMap) -> &str {
     headers["cache-control"].to_str().unwrap()
 }
 
+/// RFC 9700 sections 4.2.4 and 4.16.
 #[tokio::test]
 async fn rfc9700_4_16_no_page_shows_an_answer_inside_itself_and_no_address_is_passed_on() {
     let world = World::start().await;
@@ -81,10 +84,40 @@ async fn fapi_5_2_browsers_do_not_come_back_without_tls() {
 }
 
 #[tokio::test]
-async fn what_scripts_of_other_pages_may_read_is_public_anyway() {
+async fn rfc9700_2_6_scripts_of_other_pages_read_nothing_here() {
     let world = World::start().await;
     let told = world.token("shop/partner", ORDERS).await;
     assert!(told.headers.get("access-control-allow-origin").is_none());
     let begun = world.authorize("shop/app", &[]).await;
     assert!(begun.headers.get("access-control-allow-origin").is_none());
+}
+
+/// RFC 9700 sections 2.1.1 and 2.6: clients that configure themselves are led nowhere else, and find what protects them.
+#[tokio::test]
+async fn rfc9700_2_6_the_metadata_names_this_issuer_and_what_protects_clients() {
+    let world = World::start().await;
+    for path in [
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+    ] {
+        let metadata: Value = serde_json::from_str(&world.visit(path, None).await.body).unwrap();
+        assert_eq!(metadata["issuer"], world.rig.issuer);
+        let urls = metadata.as_object().unwrap().iter();
+        let urls = urls.filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri");
+        let mut count = 0;
+        for (name, url) in urls {
+            let url = url.as_str().unwrap();
+            assert!(url.starts_with(&format!("{}/", world.rig.issuer)), "{name}: {url}");
+            count += 1;
+        }
+        assert!(count >= 7, "{metadata}");
+        assert_eq!(metadata["response_types_supported"], json!(["code"]));
+        assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+        assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+        assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
+        let proofs = metadata["dpop_signing_alg_values_supported"].as_array().unwrap();
+        assert!(proofs.contains(&json!("ES256")));
+        let grants = metadata["grant_types_supported"].as_array().unwrap();
+        assert!(!grants.contains(&json!("password")) && !grants.contains(&json!("implicit")));
+    }
 }

@@ -63,6 +63,7 @@ async fn rfc6749_4_1_3_the_redirect_uri_must_be_the_same() {
     }
 }
 
+/// RFC 9700 sections 2.1.1 and 4.8.2.
 #[rstest]
 #[case::plain(&[("code_challenge_method", "plain")])]
 #[case::no_method(&[("code_challenge_method", "")])]

@@ -296,6 +296,7 @@ async fn rfc9449_5_a_bad_proof_is_never_passed_over() {
     told.refused("invalid_dpop_proof");
 }
 
+/// RFC 9700 sections 2.2.1 and 4.10.1.
 #[tokio::test]
 async fn rfc9449_4_3_12_at_an_api_the_proof_names_the_token() {
     let asks = asks().await;

@@ -22,12 +22,42 @@ use crate::flow::certificates;
 use crate::flow::{ORDERS, key};
 use crate::rig::{ASSERTION_TYPE, ISSUER, Rig, Setup, Told, token_client};
 
+/// A server on 127.0.0.1, which ends when this is dropped.
+pub struct Served {
+    pub url: String,
+    /// What is trusted for it, in PEM.
+    pub ca: String,
+    _stop: DropGuard,
+}
+
+/// Serves over TLS.
+pub async fn serve(router: Router) -> Served {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let (current, ca) = certificates::server(&["localhost", "127.0.0.1"]);
+    let bears = Limits {
+        connections: 64,
+        streams: 16,
+        head: PATIENCE,
+        age: None,
+    };
+    let config = tls::server_config(&current).unwrap();
+    let server = Server::bind_with(SocketAddr::from(([127, 0, 0, 1], 0)), config, bears)
+        .await
+        .unwrap();
+    let port = server.address().unwrap().port();
+    let stop = CancellationToken::new();
+    tokio::spawn(server.run(router, stop.clone()));
+    Served {
+        url: format!("https://localhost:{port}"),
+        ca,
+        _stop: stop.drop_guard(),
+    }
+}
+
 /// A server with keys, whose other pages are traps.
 struct Keys {
-    url: String,
-    ca: String,
+    at: Served,
     asked: Arc<AtomicUsize>,
-    _stop: DropGuard,
 }
 
 #[derive(Clone)]
@@ -62,33 +92,13 @@ async fn page(State(shared): State<Shared>, uri: axum::http::Uri) -> Response {
 }
 
 async fn keys(key: &SigningKey) -> Keys {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let (current, ca) = certificates::server(&["localhost", "127.0.0.1"]);
-    let bears = Limits {
-        connections: 64,
-        streams: 16,
-        head: PATIENCE,
-        age: None,
-    };
-    let config = tls::server_config(&current).unwrap();
-    let server = Server::bind_with(SocketAddr::from(([127, 0, 0, 1], 0)), config, bears)
-        .await
-        .unwrap();
-    let port = server.address().unwrap().port();
     let asked = Arc::new(AtomicUsize::new(0));
     let shared = Shared {
         jwks: SigningKey::jwks(&[key]),
         asked: Arc::clone(&asked),
     };
-    let stop = CancellationToken::new();
-    let router = Router::new().fallback(get(page)).with_state(shared);
-    tokio::spawn(server.run(router, stop.clone()));
-    Keys {
-        url: format!("https://localhost:{port}"),
-        ca,
-        asked,
-        _stop: stop.drop_guard(),
-    }
+    let at = serve(Router::new().fallback(get(page)).with_state(shared)).await;
+    Keys { at, asked }
 }
 
 async fn rig(url: &str, ca: &str, private_networks: bool) -> Rig {
@@ -118,7 +128,7 @@ async fn ask(rig: &Rig, key: &SigningKey) -> Told {
 async fn keys_are_fetched_once_and_again_for_one_that_is_not_known() {
     let key = key();
     let published = keys(&key).await;
-    let rig = rig(&format!("{}/jwks", published.url), &published.ca, true).await;
+    let rig = rig(&format!("{}/jwks", published.at.url), &published.at.ca, true).await;
     for _ in 0..5 {
         ask(&rig, &key).await.token();
     }
@@ -146,8 +156,8 @@ async fn keys_are_fetched_once_and_again_for_one_that_is_not_known() {
 async fn private_places_are_not_asked(#[case] url: &str) {
     let key = key();
     let published = keys(&key).await;
-    let port = published.url.rsplit_once(':').unwrap().1;
-    let rig = rig(&url.replace("${PORT}", port), &published.ca, false).await;
+    let port = published.at.url.rsplit_once(':').unwrap().1;
+    let rig = rig(&url.replace("${PORT}", port), &published.at.ca, false).await;
     ask(&rig, &key).await.refused("invalid_client");
     assert_eq!(published.asked.load(Ordering::SeqCst), 0);
 }
@@ -162,7 +172,7 @@ async fn private_places_are_not_asked(#[case] url: &str) {
 async fn answers_that_are_no_keys_give_none(#[case] path: &str) {
     let key = key();
     let published = keys(&key).await;
-    let rig = rig(&format!("{}{path}", published.url), &published.ca, true).await;
+    let rig = rig(&format!("{}{path}", published.at.url), &published.at.ca, true).await;
     ask(&rig, &key).await.refused("invalid_client");
     assert_eq!(published.asked.load(Ordering::SeqCst), 1, "a redirect is not followed");
     ask(&rig, &key).await.refused("invalid_client");
@@ -178,7 +188,7 @@ async fn answers_that_are_no_keys_give_none(#[case] path: &str) {
 async fn slow_answers_are_not_waited_for() {
     let key = key();
     let published = keys(&key).await;
-    let rig = rig(&format!("{}/slow", published.url), &published.ca, true).await;
+    let rig = rig(&format!("{}/slow", published.at.url), &published.at.ca, true).await;
     let began = Instant::now();
     ask(&rig, &key).await.refused("invalid_client");
     assert!(began.elapsed() < Duration::from_secs(15));
@@ -189,6 +199,6 @@ async fn a_server_with_another_certificate_is_not_believed() {
     let key = key();
     let published = keys(&key).await;
     let other = certificates::server(&["localhost"]).1;
-    let rig = rig(&format!("{}/jwks", published.url), &other, true).await;
+    let rig = rig(&format!("{}/jwks", published.at.url), &other, true).await;
     ask(&rig, &key).await.refused("invalid_client");
 }

@@ -1,8 +1,12 @@
 //! RFC 8725, section by section, by the assertions that clients prove themselves with; and RFC 7515 and 7519 where they say more.
 
+use std::io::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_identity::testing::{SigningKey, hmac_token, unsigned_token};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -76,7 +80,7 @@ async fn rfc8725_3_1_a_key_has_its_algorithm(#[case] alg: &str) {
 }
 
 #[tokio::test]
-async fn rfc8725_3_3_and_fapi_5_4_rs256_is_not_for_clients() {
+async fn rfc8725_3_2_and_fapi_5_4_rs256_is_not_for_clients() {
     let rsa = SigningKey::generate("one", jsonwebtoken::Algorithm::RS256);
     let client = json!({
         "authentication": {"privateKeyJwt": {"jwks": SigningKey::jwks(&[&rsa])}},
@@ -265,6 +269,47 @@ async fn rfc8725_2_6_readers_cannot_differ() {
     );
 }
 
+/// RFC 8725 section 3.6, and sections 2.3 to 2.5: there is nothing encrypted, so that nothing is told by how long it is.
+#[tokio::test]
+async fn rfc8725_3_6_nothing_is_decrypted_nor_inflated() {
+    let world = World::start().await;
+    let header = r#"{"alg":"dir","enc":"A128GCM","zip":"DEF","kid":"one"}"#;
+    let encrypted = ["", "an IV", "a ciphertext", "a tag"].map(|part| URL_SAFE_NO_PAD.encode(part));
+    let encrypted = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), encrypted.join("."));
+    counts_for_nothing(&world, &encrypted).await;
+    world
+        .exchange_as("shop/back", &encrypted, &[("audience", ORDERS)])
+        .await
+        .refused("invalid_request");
+    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
+    deflated.write_all(claims(&world).to_string().as_bytes()).unwrap();
+    let header = r#"{"alg":"ES256","typ":"JWT","kid":"one","zip":"DEF"}"#;
+    counts_for_nothing(&world, &world.key.sign(header, &deflated.finish().unwrap())).await;
+}
+
+#[tokio::test]
+async fn rfc8725_3_7_claims_are_utf_8() {
+    let world = World::start().await;
+    let header = r#"{"alg":"ES256","typ":"JWT","kid":"one"}"#;
+    let named = |name: &[u8]| {
+        let claims = claims(&world).to_string();
+        let (open, _) = claims.rsplit_once('}').unwrap();
+        let claims = [open.as_bytes(), b",\"name\":\"", name, b"\"}"].concat();
+        world.key.sign(header, &claims)
+    };
+    prove(&world, &named("Zo\u{eb}".as_bytes())).await.token();
+    for other in [&b"Zo\xeb"[..], b"Zo\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xff\xfe"] {
+        counts_for_nothing(&world, &named(other)).await;
+    }
+    let wide: Vec<u8> = claims(&world)
+        .to_string()
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    counts_for_nothing(&world, &world.key.sign(header, &wide)).await;
+}
+
+/// RFC 8725 sections 2.1, 3.1 and 3.3: what is not signed by the right key counts for nothing, whatever else is right in it.
 #[tokio::test]
 async fn rfc8725_2_1_and_3_1_tokens_of_this_issuer_are_not_forged() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! What a refusal tells: nothing that helps to guess (RFC 9700 section 4.3; RFC 6749 section 10.10).
+//! What a refusal tells: nothing that helps to guess (RFC 6749 section 10.10; RFC 7662 section 2.2).
 
 use argon2::{Argon2, PasswordHasher as _};
 use countersign_identity::testing::SigningKey;

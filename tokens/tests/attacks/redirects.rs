@@ -1,9 +1,11 @@
-//! Where answers are sent (RFC 9700 sections 2.1, 4.1, 4.11 and 4.12; RFC 8252).
+//! Where answers are sent (RFC 9700 sections 2.1, 2.6, 4.1, 4.6, 4.11, 4.12 and 4.17; RFC 8252).
 
 use rstest::rstest;
+use serde_json::json;
 
 use crate::flow::World;
 
+/// RFC 9700 sections 2.1, 4.1.3 and 4.11.2.
 #[rstest]
 #[case::case("https://app.example/Signed-In")]
 #[case::host_case("https://APP.example/signed-in")]
@@ -107,6 +109,8 @@ async fn rfc9700_4_12_a_form_is_never_sent_on() {
     );
 }
 
+/// RFC 9700 sections 2.1.2, 4.1.2 and 4.6: what is in no answer to a browser can neither leak there nor be injected; and section
+/// 4.17: answers are redirects, and no messages between windows.
 #[tokio::test]
 async fn rfc9700_2_1_2_flows_that_put_tokens_into_urls_are_refused_by_name() {
     let world = World::start().await;
@@ -124,10 +128,33 @@ async fn rfc9700_2_1_2_flows_that_put_tokens_into_urls_are_refused_by_name() {
             .await
             .tells_the_client("unsupported_response_type");
     }
-    for mode in ["fragment", "form_post", "jwt"] {
+    for mode in ["fragment", "form_post", "jwt", "web_message"] {
         world
             .authorize("shop/app", &[("response_mode", mode)])
             .await
             .tells_the_client("invalid_request");
+    }
+}
+
+/// RFC 9700 section 2.6: a client that wants its answers there is not registered at all.
+#[tokio::test]
+async fn rfc9700_2_6_no_answer_travels_in_the_clear() {
+    let world = World::start().await;
+    for (redirect, good) in [
+        ("http://app.example/signed-in", false),
+        ("http://localhost/signed-in", false),
+        ("https://app.example/elsewhere", true),
+    ] {
+        world.rig.change(|sources| {
+            let mut clients = sources.clients.iter_mut();
+            let app = clients.find(|client| client.name.name == "app").unwrap();
+            app.spec["redirectUris"] = json!([redirect]);
+        });
+        let begun = world.authorize("shop/app", &[("redirect_uri", redirect)]).await;
+        if good {
+            assert!(begun.to().as_str().starts_with(&world.upstream.issuer));
+        } else {
+            begun.stays();
+        }
     }
 }

@@ -1,26 +1,44 @@
 //! What is used once, on whichever replica.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use countersign_identity::testing::SigningKey;
 use countersign_tokens::store::{Options, Store};
+use rstest::rstest;
 use serde_json::json;
 
 use crate::flow::{BEARER, ORDERS, World, key};
+use crate::rig::store::postgres::Server;
 use crate::rig::{ASSERTION_TYPE, ISSUER, Rig, Setup, Told, token_client};
 
-/// Two replicas of one issuer, on one store.
-async fn replicas(key: &SigningKey) -> [Rig; 2] {
-    let store = Store::open("sqlite::memory:", &Options::default()).await.unwrap();
+/// What two replicas remember things in: one PostgreSQL database, to which each has connections of its own, or one SQLite store.
+async fn stores(postgres: bool) -> [Store; 2] {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let open = async |url: &str| Store::open(url, &Options::default()).await.unwrap();
+    if postgres {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let url = Server::shared().database(&format!("replay_{number}"));
+        [open(&url).await, open(&url).await]
+    } else {
+        let store = open("sqlite::memory:").await;
+        [store.clone(), store]
+    }
+}
+
+/// Two replicas of one issuer, on what they share.
+async fn replicas(key: &SigningKey, postgres: bool) -> [Rig; 2] {
     let client = json!({
         "authentication": {"privateKeyJwt": {"jwks": SigningKey::jwks(&[key])}},
         "grants": ["ClientCredentials", "JWTBearer"], "audiences": [{"audience": ORDERS, "scopes": ["orders.read"]}],
     });
-    let setup = || Setup {
+    let setup = |store| Setup {
         manifests: format!("{ISSUER}{}", token_client("partner", &client))
             .replace("${ISSUER}", "https://tokens.example"),
-        store: Some(store.clone()),
+        store: Some(store),
         ..Setup::default()
     };
-    let (one, two) = (Rig::start(setup()).await, Rig::start(setup()).await);
+    let [one, two] = stores(postgres).await.map(setup);
+    let (one, two) = (Rig::start(one).await, Rig::start(two).await);
     two.service.rings.store(one.service.rings.load_full());
     [one, two]
 }
@@ -40,10 +58,13 @@ async fn prove(rig: &Rig, assertion: &str) -> Told {
     rig.post("/token", &form).await
 }
 
+#[rstest]
+#[case::sqlite(false)]
+#[case::postgres(true)]
 #[tokio::test]
-async fn rfc7523_3_an_assertion_counts_once_on_all_replicas() {
+async fn rfc7523_3_an_assertion_counts_once_on_all_replicas(#[case] postgres: bool) {
     let key = key();
-    let [one, two] = replicas(&key).await;
+    let [one, two] = replicas(&key, postgres).await;
     let assertion = key.assertion(&claims(&one));
     prove(&one, &assertion).await.token();
     for rig in [&one, &two] {
@@ -57,20 +78,26 @@ async fn rfc7523_3_an_assertion_counts_once_on_all_replicas() {
     }
 }
 
+#[rstest]
+#[case::sqlite(false)]
+#[case::postgres(true)]
 #[tokio::test]
-async fn rfc7523_3_of_many_at_once_one_counts() {
+async fn rfc7523_3_of_many_at_once_one_counts(#[case] postgres: bool) {
     let key = key();
-    let [one, two] = replicas(&key).await;
+    let [one, two] = replicas(&key, postgres).await;
     let assertion = key.assertion(&claims(&one));
     let all = (0..50).map(|at| prove(if at % 2 == 0 { &one } else { &two }, &assertion));
     let told = futures::future::join_all(all).await;
     assert_eq!(told.iter().filter(|told| told.status == 200).count(), 1);
 }
 
+#[rstest]
+#[case::sqlite(false)]
+#[case::postgres(true)]
 #[tokio::test]
-async fn rfc8725_3_12_what_authenticated_a_client_is_no_statement_after() {
+async fn rfc8725_3_12_what_authenticated_a_client_is_no_statement_after(#[case] postgres: bool) {
     let key = key();
-    let [one, two] = replicas(&key).await;
+    let [one, two] = replicas(&key, postgres).await;
     let assertion = key.assertion(&claims(&one));
     prove(&one, &assertion).await.token();
     let form = [("grant_type", BEARER), ("assertion", &*assertion)];
@@ -82,6 +109,7 @@ async fn rfc8725_3_12_what_authenticated_a_client_is_no_statement_after() {
     prove(&two, &statement).await.refused("invalid_client");
 }
 
+/// RFC 9700 section 4.3.1: a code in the history of a browser is of use to nobody.
 #[tokio::test]
 async fn rfc6749_4_1_2_a_replayed_code_revokes_what_it_gave() {
     let world = World::start().await;

@@ -1,10 +1,10 @@
-//! Requests that are no good requests (RFC 6749 sections 2.3, 3.1, 3.2 and appendix B; RFC 9700 sections 2.4 and 2.5).
+//! Requests that are no good requests (RFC 6749 sections 2.3, 3.1, 3.2 and appendix B; RFC 9700 sections 2.3, 2.4, 2.5 and 4.13).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rstest::rstest;
 
-use crate::flow::{ORDERS, World};
+use crate::flow::{ORDERS, WORKLOADS, World};
 use crate::rig::{ASSERTION_TYPE, ISSUER, Rig, Setup, Told};
 
 #[rstest]
@@ -31,6 +31,7 @@ async fn raw(rig: &Rig, path: &str, kind: &str, body: String) -> reqwest::Respon
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// RFC 9700 section 4.3.2: what stands in a URL ends up in the history of a browser.
 #[tokio::test]
 async fn rfc6749_2_3_1_parameters_are_not_in_the_url() {
     let world = World::start().await;
@@ -221,6 +222,40 @@ async fn what_is_borne_for_a_client_ends_whether_there_is_one_or_not() {
     }
 }
 
+/// A workload is counted once the API server told whose the token is.
+#[tokio::test]
+async fn what_is_borne_for_a_workload_ends_at_introspection_too() {
+    let rig = Rig::start(Setup {
+        manifests: format!("{ISSUER}{WORKLOADS}"),
+        rates: (1000, 1),
+        ..Setup::default()
+    })
+    .await;
+    let ask = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        rig.send(
+            &rig.http,
+            "/introspect",
+            &[("token", "a")],
+            &[("authorization", &bearer)],
+        )
+        .await
+    };
+    for name in ["web", "cart"] {
+        rig.knows(name, "shop", name);
+    }
+    let mut told = ask("web").await;
+    assert_eq!(told.status, 200);
+    for _ in 0..30 {
+        if told.status == 200 {
+            told = ask("web").await;
+        }
+    }
+    told.refused("temporarily_unavailable");
+    assert_eq!(told.status, 429);
+    assert_eq!(ask("cart").await.status, 200, "each has its own measure");
+}
+
 #[tokio::test]
 async fn rfc9700_2_5_public_clients_prove_nothing_and_get_nothing_by_that() {
     let world = World::start().await;
@@ -274,6 +309,7 @@ async fn rfc9700_4_13_headers_that_proxies_set_prove_nothing() {
     assert_eq!(last.unwrap(), 429, "whatever it says of where it comes from");
 }
 
+/// RFC 9700 sections 2.3 and 4.10.2.
 #[tokio::test]
 async fn rfc9700_2_3_a_token_is_for_one_api_and_says_what_may_be_done_there() {
     let world = World::start().await;

@@ -1,5 +1,5 @@
-//! The way of a user through the browser: mix-up, login CSRF, and an upstream that lies (RFC 9700 sections 4.4, 4.7; OpenID Connect
-//! Core 1.0 section 3.1.3.7; RFC 9207).
+//! The way of a user through the browser: mix-up, login CSRF, and an upstream that lies (RFC 9700 sections 4.4, 4.6, 4.7 and 4.15;
+//! OpenID Connect Core 1.0 section 3.1.3.7; RFC 9207).
 
 use countersign_identity::testing::SigningKey;
 use rstest::rstest;
@@ -105,6 +105,8 @@ async fn rfc9700_4_7_a_state_counts_once_and_none_is_guessed() {
     world.visit(&path, begun.cookie.as_deref()).await.stays();
 }
 
+/// RFC 9700 sections 4.5.3.2 and 4.6: at the upstream this service is a client, and believes the ID token that fits its sign-in. An
+/// access token it does not look at.
 #[rstest]
 #[case::issuer("iss", json!("https://evil.example"))]
 #[case::audience("aud", json!("another-client"))]

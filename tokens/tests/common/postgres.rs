@@ -11,11 +11,14 @@ use std::{env, fs, thread};
 /// Whoever the server runs as, when the tests run as root: it refuses that.
 const NOBODY: u32 = 65534;
 
+/// How much of its data a server keeps in memory, unless it is asked for more.
+const BUFFERS: &str = "64MB";
+
 /// Runs the server, again whenever it ends, until there is nobody at the other end of its standard input. So neither a server
 /// nor its folder outlives the test, however that ends.
 const KEEPER: &str = r#"
-(while :; do "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses="$3" -c ssl="$4" -c fsync=on -c max_connections=200 \
-  -c shared_buffers=64MB </dev/null >>"$2/log" 2>&1; sleep 0.1; done) &
+(while :; do "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses="$3" -c ssl="$4" -c fsync="$6" -c max_connections=200 \
+  -c shared_buffers="$5" </dev/null >>"$2/log" 2>&1; sleep 0.1; done) &
 loop=$!
 cat >/dev/null
 kill -KILL "$loop"
@@ -32,18 +35,27 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server that the tests of this process share.
+    /// The server that the tests of this process share. Nobody crashes it, so that it need not wait for the disk.
     pub fn shared() -> &'static Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
-        SERVER.get_or_init(Self::start)
+        SERVER.get_or_init(|| Self::begin(None, BUFFERS, "off"))
     }
 
     pub fn start() -> Self {
-        Self::start_with(None)
+        Self::begin(None, BUFFERS, "on")
     }
 
     /// Starts one that answers at this address too, to those who speak TLS, with this certificate and key in PEM.
     pub fn start_with(listens: Option<(&str, &str, &str)>) -> Self {
+        Self::begin(listens, BUFFERS, "on")
+    }
+
+    /// Starts one that keeps so much of its data in memory (`shared_buffers`).
+    pub fn start_with_memory(buffers: &str) -> Self {
+        Self::begin(None, buffers, "on")
+    }
+
+    fn begin(listens: Option<(&str, &str, &str)>, buffers: &str, fsync: &str) -> Self {
         let programs = programs();
         let place = tempfile::Builder::new()
             .prefix("pg-")
@@ -74,7 +86,7 @@ impl Server {
         let keeper = unprivileged(Path::new("/bin/sh"))
             .args(["-c", KEEPER, "keeper"])
             .args([&programs, &place])
-            .args([address, ssl])
+            .args([address, ssl, buffers, fsync])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -31,6 +31,9 @@ pub const PHONE: &str = "http://127.0.0.1/signed-in";
 /// A verifier (RFC 7636 section 4.1): tests need no secret one.
 pub const VERIFIER: &str = "a-verifier-of-the-test-which-is-long-enough-for-RFC-7636";
 
+/// A workload that is one of the orders' API.
+pub const CART: &str = "spiffe://cluster.local/ns/shop/sa/cart";
+
 /// A workload that may have tokens for the orders, and for the payments.
 pub const WORKLOADS: &str = r#"
 ---
@@ -124,8 +127,12 @@ impl World {
         let sign_in = json!({
             "issuer": upstream.issuer, "clientId": "countersign", "clientSecretName": "upstream", "caBundle": upstream.ca,
         });
+        // Of the orders, `back` and the cart are the API: they pass on what they are called with.
+        let scopes = "scopes: [orders.read, orders.write]";
+        let api = format!("{scopes}, introspectedBy: [shop/back, \"{CART}\"]");
         let manifests = format!(
-            "{ISSUER}    upstream: {sign_in}\n{managed}{}{WORKLOADS}{}",
+            "{}    upstream: {sign_in}\n{managed}{}{WORKLOADS}{}",
+            ISSUER.replace(scopes, &api),
             clients(&key, &other),
             setup.manifests
         );
@@ -367,7 +374,8 @@ pub struct Visit {
 }
 
 impl Visit {
-    async fn of(response: reqwest::Response) -> Self {
+    /// Of an answer.
+    pub async fn of(response: reqwest::Response) -> Self {
         let headers = response.headers().clone();
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         let cookie = text("set-cookie").map(|cookie| cookie.split(';').next().unwrap().to_owned());

@@ -7,11 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::flow::certificates::Authority;
-use crate::flow::{ACCESS_TOKEN, JWT, ORDERS, Outside, PAYMENTS, STOCK, World, exchange, key};
+use crate::flow::{ACCESS_TOKEN, CART, JWT, ORDERS, Outside, PAYMENTS, STOCK, World, exchange, key};
 use crate::rig::Setup;
 
 const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
-const CART: &str = "spiffe://cluster.local/ns/shop/sa/cart";
 
 #[tokio::test]
 async fn a_pods_token_becomes_one_for_an_api() {
@@ -192,4 +191,61 @@ async fn who_acts_for_a_user_is_named_in_front_of_who_acted_before() {
         (&json!("user:alice"), &json!(CART))
     );
     assert_eq!(claims["act"], json!({"sub": CART, "act": {"sub": "shop/back"}}));
+}
+
+#[tokio::test]
+async fn a_client_exchanges_what_it_was_issued_itself() {
+    let world = World::start().await;
+    let for_stock = world.token("shop/back", STOCK).await;
+    let told = world
+        .exchange_as(
+            "shop/back",
+            for_stock.token(),
+            &[("audience", ORDERS), ("scope", "orders.read")],
+        )
+        .await;
+    let claims = told.claims();
+    assert_eq!((&claims["sub"], &claims["aud"]), (&json!("shop/back"), &json!(ORDERS)));
+    // A workload by what proves it, beside its token.
+    world.rig.knows("web's", "shop", "web");
+    let mut form = exchange("web's");
+    form.push(("audience", ORDERS));
+    let webs = world.rig.post("/token", &form).await;
+    let mut form = exchange(webs.token());
+    form.extend([
+        ("actor_token", "web's"),
+        ("actor_token_type", JWT),
+        ("audience", ORDERS),
+    ]);
+    assert_eq!(
+        world.rig.post("/token", &form).await.claims()["act"],
+        json!({"sub": WEB})
+    );
+}
+
+#[tokio::test]
+async fn who_is_called_with_a_token_passes_it_on_once_the_issuer_names_it() {
+    let world = World::start().await;
+    let code = world.code("shop/app", &[("resource", STOCK)]).await;
+    let had = world.redeem("shop/app", &code, &[]).await;
+    let pass_on = async || {
+        world
+            .exchange_as("shop/back", had.token(), &[("audience", ORDERS)])
+            .await
+    };
+    let refused = pass_on().await;
+    refused.refused("invalid_request");
+    let says = refused.body["error_description"].as_str().unwrap();
+    assert!(says.contains("introspectedBy"), "the remedy is named: {says}");
+    world.rig.change(|sources| {
+        let audiences = &mut sources.issuers[0].spec["managed"]["audiences"];
+        let mut all = audiences.as_array_mut().unwrap().iter_mut();
+        let stock = all.find(|one| one["audience"] == STOCK).unwrap();
+        stock["introspectedBy"] = json!(["shop/back"]);
+    });
+    let claims = pass_on().await.claims();
+    assert_eq!(
+        (&claims["sub"], &claims["act"]),
+        (&json!("user:alice"), &json!({"sub": "shop/back"}))
+    );
 }

@@ -71,7 +71,10 @@ async fn the_token_of_another_on_whose_behalf_it_acts(
         token_client("front", &client(&one, &["ClientCredentials", "JWTBearer"])),
         token_client("back", &client(&other, &["TokenExchange"])),
     ];
-    let rig = rig(format!("{ISSUER}{}", clients.concat())).await;
+    // `back` is the API that is called with the token.
+    let scopes = "scopes: [orders.read, orders.write]";
+    let issuer = ISSUER.replace(scopes, &format!("{scopes}, introspectedBy: [shop/back]"));
+    let rig = rig(format!("{issuer}{}", clients.concat())).await;
     let statement = one.statement(&rig, "shop/front");
     let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
     let had = rig.post("/token", &[grant, ("assertion", &statement)]).await;
