@@ -11,6 +11,8 @@ SECONDS ?= 60
 MINUTES ?= 20
 HYDRA ?= yes
 LOAD ?=
+TOKENS ?= 10000000
+REVOCATIONS ?= 1000000
 
 ## For a person
 
@@ -72,6 +74,10 @@ endif
 	@$(STEP) "token service under load" cargo run --locked --release -p countersign-tokens --example token_load -- \
 		$(if $(filter no,$(HYDRA)),,--hydra "$$(scripts/peers hydra)/hydra") $(LOAD)
 
+bench-store: ## The token service's store on PostgreSQL, empty and beside 10 million refresh tokens and 1 million revocations, which need 20 GB in /tmp: TOKENS=200000 REVOCATIONS=20000 for fewer
+	@$(STEP) "store, empty and full" cargo run --locked --release -p countersign-tokens --example store_load -- \
+		--postgres --tokens $(TOKENS) --revocations $(REVOCATIONS)
+
 fuzz: ## Each fuzz target for a minute, or for SECONDS=600
 	@$(STEP) "fuzz" scripts/fuzz $(SECONDS)
 
@@ -107,6 +113,8 @@ check-chart:
 check-unit:
 	@$(STEP) "programs of others, for the tests" scripts/peers
 	@$(STEP) "unit and golden tests" cargo test --locked --workspace
+	@$(STEP) "grants of tokens and attacks, on PostgreSQL" env COUNTERSIGN_TEST_STORE=postgres \
+		cargo test --locked --workspace --test grants --test attacks
 
 test-tools:
 	@$(STEP) "programs of the cluster" scripts/testbed tools --istio
@@ -115,10 +123,11 @@ test-testbed:
 	@$(STEP) "what a testbed leaves behind" scripts/suite lifecycle
 
 test-api:
+	@$(STEP) "PostgreSQL, for the tests" scripts/peers store
 	@$(STEP) "API server tests" scripts/suite light
 
 test-cluster:
 	@$(STEP) "cluster tests" scripts/suite mesh
 
-.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan bench-webhook bench-signer bench-tokens fuzz soak compat clean check-format check-lint \
+.PHONY: help demo up shell down image fmt gen check lint test differential bench bench-scan bench-webhook bench-signer bench-tokens bench-store fuzz soak compat clean check-format check-lint \
 	check-licences check-rooms check-generated check-chart check-unit test-tools test-testbed test-api test-cluster

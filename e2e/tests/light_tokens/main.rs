@@ -9,9 +9,13 @@
     reason = "test code: a panic is how a test fails"
 )]
 
+#[path = "../../../tokens/tests/common/postgres.rs"]
+#[expect(dead_code, reason = "the tests of the store use more of it")]
+mod postgres;
 mod service;
 
 mod exchange;
 mod keys;
+mod killed;
 mod objects;
 mod rules;

@@ -1,6 +1,7 @@
 //! The token service as a process of the test, under the chart's service account.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub struct Tokens {
     pub testbed: Testbed,
     pub namespace: Namespace,
     pub http: reqwest::Client,
+    /// The URL of its store.
+    pub store: String,
+    flags: &'static [&'static str],
     child: Child,
     folder: TempDir,
     _turn: MutexGuard<'static, ()>,
@@ -35,6 +39,11 @@ pub struct Tokens {
 impl Tokens {
     /// Starts it, with an issuer of one API.
     pub async fn start() -> Self {
+        Self::start_with(None, &[]).await
+    }
+
+    /// Starts it on a store, instead of a file of its own, and with more flags.
+    pub async fn start_with(store: Option<String>, flags: &'static [&'static str]) -> Self {
         let turn = TURN.lock().await;
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let testbed = Testbed::from_env().await.unwrap();
@@ -47,11 +56,14 @@ impl Tokens {
         let namespace = testbed.namespace("tokens", &[]).await.unwrap();
         let folder = TempDir::new().unwrap();
         let http = certificate(folder.path());
-        let child = spawn(&testbed, folder.path()).await;
+        let store = store.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("tokens.db").display()));
+        let child = spawn(&testbed, folder.path(), &store, flags).await;
         let tokens = Self {
             testbed,
             namespace,
             http,
+            store,
+            flags,
             child,
             folder,
             _turn: turn,
@@ -73,9 +85,19 @@ impl Tokens {
 
     /// Kills it, and starts it again.
     pub async fn restart(&mut self) {
+        self.kill();
+        self.start_again().await;
+    }
+
+    /// Kills it, without a word to it.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(&self.testbed, self.folder.path()).await;
+    }
+
+    /// Starts it again, as it was started before.
+    pub async fn start_again(&mut self) {
+        self.child = spawn(&self.testbed, self.folder.path(), &self.store, self.flags).await;
         self.until_ready().await;
     }
 
@@ -208,7 +230,7 @@ pub fn issuer() -> Value {
     })
 }
 
-async fn spawn(testbed: &Testbed, folder: &Path) -> Child {
+async fn spawn(testbed: &Testbed, folder: &Path, store: &str, flags: &[&str]) -> Child {
     let kubeconfig = chart::kubeconfig_of(testbed, "countersign-tokens").await.unwrap();
     let out = || {
         Stdio::from(
@@ -228,8 +250,9 @@ async fn spawn(testbed: &Testbed, folder: &Path) -> Child {
         ])
         .arg("--tls-certificate")
         .arg(folder)
-        .args(["--store-url", &format!("sqlite:{}", folder.join("tokens.db").display())])
+        .args(["--store-url", store])
         .args(["--namespace", chart::NAMESPACE, "--identity", "one"])
+        .args(flags)
         .env("KUBECONFIG", kubeconfig)
         .stdout(out())
         .stderr(out())
@@ -249,7 +272,12 @@ fn certificate(folder: &Path) -> reqwest::Client {
     std::fs::write(folder.join("tls.crt"), made.cert.pem()).unwrap();
     std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
     let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
-    reqwest::Client::builder().tls_certs_only([trusted]).build().unwrap()
+    reqwest::Client::builder()
+        .tls_certs_only([trusted])
+        // The port of the URL counts.
+        .resolve("localhost", SocketAddr::from(([127, 0, 0, 1], 0)))
+        .build()
+        .unwrap()
 }
 
 /// The token service as cargo built it, beside the test.

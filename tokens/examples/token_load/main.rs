@@ -16,9 +16,6 @@
 )]
 
 mod client;
-#[path = "../../tests/common/mod.rs"]
-#[allow(dead_code, reason = "it takes its part of what tests share")]
-mod common;
 mod hydra;
 mod many;
 mod measured;
@@ -38,13 +35,13 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
 use crate::client::Load;
-use crate::common::postgres;
 use crate::hydra::Place;
 use crate::many::Many;
 use crate::measured::Measured;
 use crate::orders::Beginning;
 use crate::process::Server;
 use crate::requests::{Kind, Partner};
+use crate::rig::store::postgres;
 
 /// The processor of the server, and that of the load.
 const SERVER: usize = 0;

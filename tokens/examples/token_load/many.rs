@@ -2,8 +2,8 @@
 
 use countersign_runtime::clock;
 
-use crate::common::postgres::Server;
 use crate::requests::{CLIENT, ORDERS};
+use crate::rig::store::postgres::Server;
 
 /// How much is in it.
 pub struct Many {

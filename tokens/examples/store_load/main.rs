@@ -1,0 +1,91 @@
+//! How fast the store is: values used once, refresh tokens rotated and found, handles, revocations; on SQLite, or on a PostgreSQL
+//! server of its own. With `--tokens` or `--revocations` each operation is measured twice there: in an empty database, and in one
+//! that so many were put into. It fails where one takes longer there by more than a fifth. `make bench-store`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    dead_code,
+    missing_docs,
+    reason = "a measurement tells what it measured, and ends if it cannot"
+)]
+
+mod compare;
+mod full;
+mod load;
+mod operation;
+#[path = "../../tests/common/postgres.rs"]
+mod postgres;
+
+use anyhow::Result;
+use clap::Parser;
+use countersign_tokens::store::{Options, Store};
+
+use crate::full::Full;
+use crate::load::Load;
+use crate::operation::Operation;
+
+const NOW: i64 = 1_800_000_000;
+const ISSUER: &str = "https://tokens.example";
+/// What PostgreSQL keeps in its memory: a fifth of what 10 million refresh tokens take.
+const BUFFERS: &str = "1GB";
+
+#[derive(Parser)]
+struct Arguments {
+    /// On PostgreSQL instead of SQLite.
+    #[arg(long)]
+    postgres: bool,
+    /// How many operations of each kind are measured. A fifth as many go before them.
+    #[arg(long, default_value_t = 20_000)]
+    number: u32,
+    /// How many callers there are at once.
+    #[arg(long, default_value_t = 32)]
+    callers: u32,
+    /// Measure beside so many live refresh tokens too.
+    #[arg(long, default_value_t = 0, requires = "postgres")]
+    tokens: u32,
+    /// Measure beside so many revocations too.
+    #[arg(long, default_value_t = 0, requires = "postgres")]
+    revocations: u32,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let place = tempfile::tempdir()?;
+    let server = arguments.postgres.then(|| postgres::Server::start_with_memory(BUFFERS));
+    let url = match &server {
+        Some(server) => server.database("empty"),
+        None => format!("sqlite:{}/store.db", place.path().display()),
+    };
+    let load = |store| Load::new(store, arguments.number, arguments.callers);
+    let empty = load(Store::open(&url, &Options::default()).await?);
+    println!("{:?}, {} callers", empty.store, arguments.callers);
+    let full = Full {
+        tokens: arguments.tokens,
+        revocations: arguments.revocations,
+    };
+    let Some(server) = server.filter(|_| full.tokens + full.revocations > 0) else {
+        return alone(&empty).await;
+    };
+    let url = server.database(full::DATABASE);
+    // The tables must be there before they are filled, and nobody may have made plans for empty ones.
+    drop(Store::open(&url, &Options::default()).await?);
+    full.put(&server);
+    compare::measure(&empty, &load(Store::open(&url, &Options::default()).await?)).await
+}
+
+async fn alone(load: &Load) -> Result<()> {
+    load.begin().await?;
+    for operation in Operation::ALL {
+        load.warm_up(operation).await?;
+        let mut measured = load::Measured::default();
+        for part in load::PARTS {
+            measured.add(load.measure(operation, part).await?);
+        }
+        println!("{:<18} {measured}", operation.name());
+    }
+    Ok(())
+}
