@@ -1,5 +1,6 @@
 //! The API server, asked as somebody: what it takes, and what it says when it does not.
 
+use anyhow::Result;
 use axum::http;
 use kube::Client;
 use serde_json::Value;
@@ -27,6 +28,20 @@ impl ApiUser {
             namespace: namespace.to_owned(),
             user: None,
         }
+    }
+
+    /// Whoever has this token.
+    pub async fn by_token(namespace: &Namespace, token: &str) -> Result<Self> {
+        let client = namespace.testbed().client_by_token(token).await?;
+        Ok(Self {
+            client,
+            ..Self::admin(namespace)
+        })
+    }
+
+    /// The client that it asks by.
+    pub fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// Another user, with the rights of these groups beside its own.

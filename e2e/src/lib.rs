@@ -3,6 +3,7 @@
 //! A test that runs under `testbed run … -- cargo test` begins with [`Testbed::from_env`], makes itself a
 //! [`Namespace`], and sends what a caller would send with [`MeshClient`] and tokens of an [`Issuer`].
 
+mod account_token;
 mod api_user;
 pub mod audit;
 pub mod cache;
@@ -16,6 +17,7 @@ mod mesh_client;
 mod namespace;
 mod proxy;
 pub mod shell;
+mod signing_request;
 mod testbed;
 pub mod tools;
 mod wait;
@@ -27,6 +29,7 @@ pub use issuer::{Algorithm, Issuer};
 pub use mesh_client::MeshClient;
 pub use namespace::Namespace;
 pub use proxy::{ProxyCertificate, bare_serial};
+pub use signing_request::{SIGNING_REQUESTS, signing_request};
 pub use testbed::Testbed;
 pub use wait::wait_for;
 pub use workload::{Executed, Running, Workload};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 
 use crate::audit::{self, Entry};
 use crate::{Namespace, shell};
@@ -47,6 +47,17 @@ impl Testbed {
         config
             .headers
             .push((axum::http::header::USER_AGENT, user_agent.parse()?));
+        Ok(kube::Client::try_from(config)?)
+    }
+
+    /// A client of whoever has this token.
+    pub async fn client_by_token(&self, token: &str) -> Result<kube::Client> {
+        let config = Kubeconfig::read_from(self.data.join("admin.kubeconfig"))?;
+        let mut config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
+        config.auth_info = AuthInfo {
+            token: Some(token.to_owned().into()),
+            ..AuthInfo::default()
+        };
         Ok(kube::Client::try_from(config)?)
     }
 

@@ -18,7 +18,7 @@ pub static INDEX: LazyLock<Index> = LazyLock::new(|| {
             "metadata": {"namespace": "shop", "name": account, "uid": account},
             "spec": {
                 "serviceAccountName": account,
-                "delivery": ["PodCertificate", "CertificateSigningRequest"],
+                "delivery": ["PodCertificate", "CertificateSigningRequest", "WorkloadAPI"],
                 "certificate": {"keyAlgorithm": "ED25519", "dnsNames": [format!("{account}.shop.svc")]},
             },
         });

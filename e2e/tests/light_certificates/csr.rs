@@ -5,34 +5,10 @@ use std::time::Duration;
 use axum::http;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use e2e::wait_for;
-use rcgen::string::Ia5String;
-use rcgen::{CertificateParams, DistinguishedName, KeyPair, SanType};
+use e2e::{SIGNING_REQUESTS, signing_request, wait_for};
 use serde_json::{Value, json};
 
 use crate::cluster::{Workloads, condition};
-
-const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-
-fn signing_request(uris: &[&str]) -> Value {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    let uri = |uri: &&str| SanType::URI(Ia5String::try_from(*uri).unwrap());
-    params.subject_alt_names = uris.iter().map(uri).collect();
-    let pem = params
-        .serialize_request(&KeyPair::generate().unwrap())
-        .unwrap()
-        .pem()
-        .unwrap();
-    json!({
-        "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
-        "metadata": {"generateName": "csr-"},
-        "spec": {
-            "signerName": "countersign.dev/spiffe-csr", "request": STANDARD.encode(pem),
-            "usages": ["digital signature", "client auth"], "expirationSeconds": 3600,
-        },
-    })
-}
 
 impl Workloads {
     fn own_id(&self) -> String {
@@ -44,7 +20,7 @@ impl Workloads {
         let user = format!("system:serviceaccount:{}:api", self.namespace.name());
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let extra = |key: &str| format!("Impersonate-Extra-authentication.kubernetes.io%2f{key}");
-        let call = http::Request::post(REQUESTS)
+        let call = http::Request::post(SIGNING_REQUESTS)
             .header(http::header::CONTENT_TYPE, "application/json")
             .header("Impersonate-User", user)
             .header("Impersonate-Uid", text(&self.account["metadata"]["uid"]))
@@ -54,7 +30,7 @@ impl Workloads {
             .body(request.to_string().into_bytes())
             .unwrap();
         let created: Value = self.namespace.testbed().client().request(call).await.unwrap();
-        format!("{REQUESTS}/{}", text(&created["metadata"]["name"]))
+        format!("{SIGNING_REQUESTS}/{}", text(&created["metadata"]["name"]))
     }
 }
 
@@ -67,7 +43,7 @@ async fn a_workload_gets_its_own_identity_and_nobody_elses() {
         .await;
     let pod = workloads.pod("api-1").await;
     let own = workloads.own_id();
-    let path = workloads.ask_as(&pod, &signing_request(&[&own])).await;
+    let path = workloads.ask_as(&pod, &signing_request(&[&own]).unwrap()).await;
     workloads.condition(&path, "Approved", "True").await;
     let signed = |object: &Value| object["status"]["certificate"].is_string();
     let signed = workloads.until("the certificate", &path, signed).await;
@@ -81,12 +57,12 @@ async fn a_workload_gets_its_own_identity_and_nobody_elses() {
 
     let admin = own.replace("/sa/api", "/sa/admin");
     for uris in [&[][..], &[admin.as_str()], &[own.as_str(), admin.as_str()]] {
-        let path = workloads.ask_as(&pod, &signing_request(uris)).await;
+        let path = workloads.ask_as(&pod, &signing_request(uris).unwrap()).await;
         let (reason, message) = workloads.condition(&path, "Denied", "True").await;
         assert_eq!(reason, "NamesNotAllowed");
         assert!(message.contains(&own), "{message}");
     }
-    let mut long = signing_request(&[&own]);
+    let mut long = signing_request(&[&own]).unwrap();
     long["spec"]["expirationSeconds"] = json!(90_000);
     let path = workloads.ask_as(&pod, &long).await;
     assert_eq!(workloads.condition(&path, "Denied", "True").await.0, "InvalidDuration");
@@ -94,10 +70,10 @@ async fn a_workload_gets_its_own_identity_and_nobody_elses() {
     // Somebody with every right is no workload.
     let created = workloads
         .admin
-        .create(REQUESTS, &signing_request(&[&own]))
+        .create(SIGNING_REQUESTS, &signing_request(&[&own]).unwrap())
         .await
         .unwrap();
-    let path = format!("{REQUESTS}/{}", created["metadata"]["name"].as_str().unwrap());
+    let path = format!("{SIGNING_REQUESTS}/{}", created["metadata"]["name"].as_str().unwrap());
     assert_eq!(
         workloads.condition(&path, "Denied", "True").await.0,
         "RequesterMismatch"
@@ -110,7 +86,9 @@ async fn an_approval_by_hand_opens_nothing() {
     let workloads = Workloads::new().await;
     // Without an identity the approver waits a little, which is the time to approve by hand.
     let pod = workloads.pod("api-1").await;
-    let path = workloads.ask_as(&pod, &signing_request(&[&workloads.own_id()])).await;
+    let path = workloads
+        .ask_as(&pod, &signing_request(&[&workloads.own_id()]).unwrap())
+        .await;
     wait_for("the approval by hand", Duration::from_secs(5), || async {
         let mut request = workloads.get(&path).await?;
         request["status"]["conditions"] =

@@ -6,27 +6,39 @@ use std::time::Duration;
 use countersign_identity::Bundle;
 use countersign_identity::bundle::Root;
 use countersign_runtime::lease::{Elector, Place};
-use countersign_signer::authority::Authority;
+use countersign_signer::authority::{Authority, Certificate};
 use countersign_signer::books::{BookMetrics, Ledger};
 use countersign_signer::identities::{self, Identities};
-use countersign_signer::issue::{Current, IssueMetrics, Issuer};
+use countersign_signer::issue::{Current, IssueMetrics, Issuer, Path};
+use countersign_signer::key::PublicKey;
 use countersign_signer::secret::{Scope, Secrets};
 use countersign_signer::status::{SecretStates, StatusWriter};
 use countersign_signer::{csr, pod_certificate};
 use e2e::{Testbed, chart, wait_for};
+use jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData as _};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
 static ROOT: OnceLock<CertificateDer<'static>> = OnceLock::new();
+/// What the signer knows and issues by, for what it would have issued at another time.
+static ISSUING: OnceLock<(Identities, Issuer)> = OnceLock::new();
 static STARTED: OnceCell<()> = OnceCell::const_new();
 
 /// The root of the signer, which is started once for all tests.
 pub async fn root(testbed: &Testbed) -> CertificateDer<'static> {
     STARTED.get_or_init(|| start(testbed)).await;
     ROOT.get().unwrap().clone()
+}
+
+/// A certificate for a Secret of the service account `api`, as the signer would have issued it at this time.
+pub fn issued_at(namespace: &str, key: &KeyPair, time: Timestamp) -> Certificate {
+    let (identities, issuer) = ISSUING.get().unwrap();
+    let grant = identities.grant(namespace, "api", Path::Secret, None).unwrap();
+    let key = PublicKey::from_info(&key.subject_public_key_info()).unwrap();
+    issuer.issue(Path::Secret, "a test", &grant, &key, time).unwrap()
 }
 
 async fn start(testbed: &Testbed) {
@@ -82,6 +94,7 @@ async fn run(config: kube::Config, authority: Authority, root: CertificateDer<'s
     current.set(Some(Arc::new(authority)));
     let ledger = Arc::new(Ledger::default());
     let issuer = Issuer::new(current, Arc::new(IssueMetrics::default()), Arc::clone(&ledger) as _);
+    let _ = ISSUING.set((identities.clone(), issuer.clone()));
     let secret_states = SecretStates::default();
     let mut bundle = Bundle::new("example.org".parse().unwrap());
     bundle.add_root(Root::read(root).unwrap());

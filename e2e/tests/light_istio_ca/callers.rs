@@ -1,5 +1,10 @@
 //! Whose tokens are taken.
 
+use std::time::Duration;
+
+use anyhow::ensure;
+use e2e::wait_for;
+use serde_json::Value;
 use tonic::Code;
 
 use crate::cluster::Mesh;
@@ -57,7 +62,44 @@ async fn a_token_ends_with_its_pod() {
     mesh.pod("web-1", "web", "a").await;
     let (code, _) = mesh.ask(&token, None).await.unwrap_err();
     assert_eq!(code, Code::Unauthenticated);
+    let another = mesh.token("web", "web-1").await;
+    mesh.ask(&another, None).await.unwrap();
+    // The API server remembers for some seconds what it said of a token. Then it refuses that one too.
+    let what = "the API server to take the token no more";
+    wait_for(what, Duration::from_mins(1), || async {
+        let (code, message) = mesh.ask(&token, None).await.unwrap_err();
+        assert_eq!(code, Code::Unauthenticated, "{message}");
+        ensure!(message.contains("audience istio-ca"), "{message}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs testbed run --light"]
+async fn a_token_ends_with_its_time() {
+    let mesh = Mesh::start().await;
+    mesh.pod("web-1", "web", "a").await;
     let token = mesh.token("web", "web-1").await;
+    let issued_ago = |seconds: i64| {
+        let moved = |claims: &mut Value| {
+            for time in ["iat", "nbf", "exp"] {
+                claims[time] = (claims[time].as_i64().unwrap() - seconds).into();
+            }
+        };
+        mesh.namespace.testbed().resigned(&token, moved).unwrap()
+    };
+    // It lives for an hour. Clocks may be a minute apart.
+    for seconds in [60, 1800, 3600 - 120] {
+        let answer = mesh.ask(&issued_ago(seconds), None).await;
+        assert_eq!(answer.unwrap(), [mesh.name_of("web")], "{seconds} s ago");
+    }
+    for seconds in [3600 + 120, 86_400, -120] {
+        let (code, message) = mesh.ask(&issued_ago(seconds), None).await.unwrap_err();
+        assert_eq!(code, Code::Unauthenticated, "{seconds} s ago: {message}");
+        assert!(message.contains("audience istio-ca"), "{seconds} s ago: {message}");
+    }
     mesh.ask(&token, None).await.unwrap();
 }
 

@@ -90,8 +90,7 @@ impl Mesh {
 
     /// A token, as asked for.
     pub async fn token_with(&self, account: &str, arguments: &[&str]) -> String {
-        let arguments = [&["create", "token", account][..], arguments].concat();
-        self.namespace.kubectl(&arguments).await.unwrap().trim().to_owned()
+        self.namespace.account_token(account, arguments).await.unwrap()
     }
 
     /// Deletes a Pod at once.

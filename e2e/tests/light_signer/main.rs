@@ -11,10 +11,13 @@
 mod cluster;
 mod kept;
 mod process;
+mod workload;
 
 mod brought;
 mod bundles;
 mod federation;
 mod issuing;
 mod killed;
+mod signing_requests;
 mod unreadable;
+mod withdrawn;

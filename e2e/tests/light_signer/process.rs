@@ -37,7 +37,6 @@ impl Signer {
         let child = Command::new(binary())
             .args(["--metrics-listen", &format!("127.0.0.1:{port}")])
             .args(["--namespace", chart::NAMESPACE, "--identity", identity])
-            .args(["--istio-listen", &format!("127.0.0.1:{}", port + 1000)])
             .env("KUBECONFIG", kubeconfig)
             .stdout(out())
             .stderr(out())

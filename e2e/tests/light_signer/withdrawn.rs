@@ -95,7 +95,9 @@ async fn another_intermediate_takes_the_place_of_one_that_is_revoked() {
     let before = cluster.kept().await.unwrap();
     let revoked = &status["intermediate"]["sha256"];
     assert_eq!(*revoked, before.signing().as_str());
-    cluster.ask(&json!({"revokedIntermediates": [revoked]}), &json!({})).await;
+    cluster
+        .ask(&json!({"revokedIntermediates": [revoked]}), &json!({}))
+        .await;
     let after = cluster
         .until_kept("another intermediate", |kept| kept.signing() != before.signing())
         .await;

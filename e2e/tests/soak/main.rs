@@ -232,6 +232,9 @@ async fn no_request_fails_while_everything_is_replaced() {
     assert!(another_root, "the new root was not used: {phases:?}");
     for name in ["api", "caller"] {
         let under_new_root = serials.under_new_root.contains_key(name);
-        assert!(under_new_root, "{name} has no certificate under the new root: {serials:?}");
+        assert!(
+            under_new_root,
+            "{name} has no certificate under the new root: {serials:?}"
+        );
     }
 }

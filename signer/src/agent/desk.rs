@@ -55,7 +55,7 @@ impl<S> Desk<S> {
             call,
             pod_uid,
             reason = ?refusal.reason,
-            message = refusal.message,
+            why = refusal.message,
             "gave a workload nothing"
         );
         refusal.into()

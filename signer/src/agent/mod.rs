@@ -7,7 +7,7 @@
 //!           svids    its SVID: a key made here, certified there, renewed in time ─ link ─ signer
 //!           tokens   its JWT-SVIDs, signed there                                ─ link ─ signer
 //!           bundles  of the own trust domain and those that it federates with    ─ link ─ signer
-//!         → workload_api, sds
+//!         → workload_api, sds   request: what callers send, read
 //! ```
 
 pub mod attest;
@@ -15,6 +15,8 @@ pub mod link;
 pub mod metrics;
 pub mod pods;
 pub mod refusal;
+pub mod request;
+pub mod secrets;
 pub mod signer;
 pub mod svids;
 pub mod tokens;
@@ -25,7 +27,6 @@ mod desk;
 mod flags;
 mod run;
 mod sds;
-mod secrets;
 mod socket;
 mod updates;
 mod workload_api;
@@ -37,6 +38,7 @@ use jiff::Timestamp;
 pub use flags::Flags;
 pub use run::{Agent, RunError, run};
 pub use socket::SocketError;
+pub use updates::View;
 
 /// What time it is.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -18,13 +18,11 @@ use tracing::warn;
 
 use super::desk::{Desk, uid};
 use super::pods::LocalPod;
-use super::refusal::{Reason, Refusal};
+use super::refusal::Refusal;
+use super::request;
 use super::secrets;
 use super::signer::Signer;
 use super::updates::Updates;
-
-/// How many names one request may have.
-const MOST_NAMES: usize = 64;
 
 /// The service. Clones are of one.
 pub struct Sds<S>(pub Arc<Desk<S>>);
@@ -74,7 +72,7 @@ impl<S: Signer> SecretDiscoveryService for Sds<S> {
     async fn fetch_secrets(&self, request: Request<DiscoveryRequest>) -> Result<Response<DiscoveryResponse>, Status> {
         let outcome = async {
             let pod = self.0.pod(request.extensions()).await?;
-            let names = names(request.get_ref())?;
+            let names = request::names(request.get_ref())?;
             let mut updates = updates(&self.0, &pod, &names);
             secrets::secrets(&names, &updates.first().await?)
         };
@@ -87,27 +85,6 @@ impl<S: Signer> SecretDiscoveryService for Sds<S> {
 
 fn updates<S: Signer>(desk: &Arc<Desk<S>>, pod: &Arc<LocalPod>, names: &[String]) -> Updates<S> {
     Updates::new(desk, secrets::want_svid(names).then_some(pod))
-}
-
-/// The names that are asked for, each once.
-fn names(request: &DiscoveryRequest) -> Result<Vec<String>, Refusal> {
-    let own = Secret::type_url();
-    if !request.type_url.is_empty() && request.type_url != own {
-        return Err(Refusal::new(
-            Reason::InvalidRequest,
-            format!("only {own} is served here"),
-        ));
-    }
-    if request.resource_names.len() > MOST_NAMES {
-        return Err(Refusal::new(
-            Reason::InvalidRequest,
-            format!("a request may name {MOST_NAMES} secrets at most"),
-        ));
-    }
-    let mut names = request.resource_names.clone();
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
 }
 
 fn response(resources: Vec<Any>, count: u64) -> DiscoveryResponse {
@@ -182,9 +159,8 @@ impl<S: Signer> Conversation<S> {
                 "Envoy does not take the secrets that it was sent"
             );
         }
-        // An answer to what is no longer the last one: another follows.
-        let late = !request.response_nonce.is_empty() && request.response_nonce != self.count.to_string();
-        let names = names(request)?;
+        let late = request::is_late(request, self.count);
+        let names = request::names(request)?;
         let known = self.subscription.as_ref().is_some_and(|known| known.names == names);
         if late || known {
             return Ok(None);

@@ -1,14 +1,13 @@
 //! The SPIFFE Workload API (SPIFFE Workload API standard).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use countersign_identity::{Bundle, Bundles, jwt_svid};
+use countersign_identity::{Bundle, Bundles};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status};
 
-use super::claims;
 use super::desk::{Desk, first_bundles, uid};
 use super::pods::LocalPod;
 use super::proto::spiffe_workload_api_server::SpiffeWorkloadApi;
@@ -16,13 +15,10 @@ use super::proto::{
     JwtBundlesRequest, JwtBundlesResponse, Jwtsvid, JwtsvidRequest, JwtsvidResponse, ValidateJwtsvidRequest,
     ValidateJwtsvidResponse, X509BundlesRequest, X509BundlesResponse, X509svid, X509svidRequest, X509svidResponse,
 };
-use super::refusal::{Reason, Refusal};
+use super::refusal::Refusal;
+use super::request;
 use super::signer::Signer;
 use super::updates::{Updates, View};
-
-/// The metadata that every call has (SPIFFE Workload Endpoint standard, section 5): what is made to send requests for others
-/// does not send it.
-const HEADER: &str = "workload.spiffe.io";
 
 /// The service. Clones are of one.
 pub struct WorkloadApi<S>(pub Arc<Desk<S>>);
@@ -85,12 +81,7 @@ impl<S: Signer> WorkloadApi<S> {
     }
 
     async fn caller(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Arc<LocalPod>, Refusal> {
-        if metadata.get(HEADER).is_none_or(|value| value != "true") {
-            return Err(Refusal::new(
-                Reason::NoHeader,
-                format!("the metadata `{HEADER}: true` is missing: use a SPIFFE library, or send it"),
-            ));
-        }
+        request::check_header(metadata)?;
         self.0.pod(extensions).await
     }
 
@@ -140,26 +131,14 @@ impl<S: Signer> WorkloadApi<S> {
 
     async fn jwt_svids(&self, request: &Request<JwtsvidRequest>) -> Result<JwtsvidResponse, Refusal> {
         let pod = self.caller(request.metadata(), request.extensions()).await?;
-        let JwtsvidRequest { audience, spiffe_id } = request.get_ref();
-        let audiences: BTreeSet<String> = audience.iter().cloned().collect();
-        if audiences.is_empty() || audiences.contains("") {
-            return Err(Refusal::new(
-                Reason::InvalidRequest,
-                "an audience must be given, and none may be empty",
-            ));
-        }
+        let audiences = request::audiences(request.get_ref())?;
         let desk = &self.0;
         let token = desk
             .tokens
             .of(desk.svids.signer(), &pod, &audiences)
             .await
             .map_err(Refusal::from)?;
-        if !spiffe_id.is_empty() && *spiffe_id != token.spiffe_id {
-            return Err(Refusal::new(
-                Reason::NotEntitled,
-                format!("this workload is {} and nobody else", token.spiffe_id),
-            ));
-        }
+        request::check_id(request.get_ref(), &token.spiffe_id)?;
         Ok(JwtsvidResponse {
             svids: vec![Jwtsvid {
                 spiffe_id: token.spiffe_id.clone(),
@@ -171,18 +150,9 @@ impl<S: Signer> WorkloadApi<S> {
 
     async fn validate(&self, request: &Request<ValidateJwtsvidRequest>) -> Result<ValidateJwtsvidResponse, Refusal> {
         self.caller(request.metadata(), request.extensions()).await?;
-        let ValidateJwtsvidRequest { audience, svid } = request.get_ref();
-        if audience.is_empty() || svid.is_empty() {
-            return Err(Refusal::new(Reason::InvalidRequest, "audience and svid must be given"));
-        }
+        request::check_validation(request.get_ref())?;
         let bundles = first_bundles(&mut self.0.bundles.clone()).await?;
-        let valid = jwt_svid::verify(svid, audience, &bundles, (self.0.clock)());
-        let valid =
-            valid.map_err(|error| Refusal::new(Reason::InvalidToken, format!("the token does not hold: {error}")))?;
-        Ok(ValidateJwtsvidResponse {
-            spiffe_id: valid.id().to_string(),
-            claims: Some(claims::structure(valid.claims().members())),
-        })
+        request::validate(request.get_ref(), &bundles, (self.0.clock)())
     }
 }
 

@@ -11,9 +11,9 @@ use countersign_runtime::http::Readiness;
 use jiff::Timestamp;
 use kube::core::DynamicObject;
 use kube::runtime::reflector::Store;
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use serde_json::Value;
 use tracing::{info, warn};
 
 use super::objects::{follow, name_of, part, sorted};
@@ -100,7 +100,9 @@ impl Builder {
         let authorities = sorted(&self.authorities);
         let withdrawn = withdrawn(authorities.iter().map(|object| part(object, "spec")));
         if withdrawn.is_none() {
-            warn!("spec.revokedIntermediates of the CertificateAuthority cannot be read: no certificate of a workload counts");
+            warn!(
+                "spec.revokedIntermediates of the CertificateAuthority cannot be read: no certificate of a workload counts"
+            );
         }
         let sources = Sources {
             trust_domain: self.trust_domain.clone(),
