@@ -36,13 +36,7 @@ pub(crate) async fn show(shop: &Shop) -> Result<usize> {
         .to_owned();
     let own = pod_token(shop, PAYMENTS).await?;
     let other = pod_token(shop, CATALOGUE).await?;
-    // Proxies learn of the policies a moment later.
-    wait_for("the partner to be admitted", Duration::from_secs(40), || async {
-        let got = shop.asked_outside("GET", "/v1/charges", &partner).await?;
-        ensure!(got == "200", "it is answered {got}");
-        Ok(())
-    })
-    .await?;
+    until_admitted(shop, &partner).await?;
     let statements = "/v1/statements";
     let results = [
         (
@@ -85,6 +79,20 @@ pub(crate) async fn show(shop: &Shop) -> Result<usize> {
         println!("{who:<54} {got}{}", if right { "" } else { "   <== NOT AS EXPECTED" });
     }
     Ok(wrong)
+}
+
+/// Waits until all of the proxies' workers know the policies. They learn of them a moment later, and each of the gateway's keeps
+/// connections to the API, on which that one's proxy goes on with what it knew when they began, until it has drained them.
+async fn until_admitted(shop: &Shop, token: &str) -> Result<()> {
+    const IN_A_ROW: usize = 20;
+    wait_for("the partner to be admitted", Duration::from_mins(2), || async {
+        for asked in 0..IN_A_ROW {
+            let got = shop.asked_outside("GET", "/v1/charges", token).await?;
+            ensure!(got == "200", "it is answered {got}, after {asked} that were admitted");
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// How many things it shows.

@@ -41,6 +41,20 @@ fn what_was_written_is_read() {
 }
 
 #[test]
+fn what_is_below_an_intermediate_that_is_revoked_signs_no_more() {
+    let (mut kept, above) = (first(), first());
+    kept.chain.push(above.chain[0].clone());
+    let signing = kept.state.signing.clone().unwrap();
+    let mut plan = Plan::new(&CertificateAuthoritySpec::default()).unwrap();
+    plan.revoked.insert(Fingerprint::of(&above.chain[0]).to_string());
+    let (next, steps) = kept.advanced(&plan, &Seen::default(), None, now()).unwrap();
+    assert_eq!(steps, ["revoke-intermediate", "make-intermediate"]);
+    assert_ne!(next.state.signing.as_ref().unwrap().sha256, signing.sha256);
+    assert_eq!(next.chain.len(), 1);
+    assert!(Kept::read(&domain(), &next.write()).is_ok());
+}
+
+#[test]
 fn what_is_signed_is_accepted_with_the_roots_before_and_after_a_rotation() {
     let accepted = |signer: &Kept, verifier: &Kept, hours: i64| {
         let now = after(now(), SignedDuration::from_hours(hours));
