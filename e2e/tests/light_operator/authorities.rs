@@ -44,6 +44,10 @@ async fn a_certificate_authority_is_checked_filled_in_and_shown() {
         (json!({"propagation": "0s"}), "longer than zero"),
         (json!({"propagation": "a day"}), "propagation"),
         (json!({"keyAlgorithm": "ED25519"}), "keyAlgorithm"),
+        (
+            json!({"revokedIntermediates": ["AB:CD"]}),
+            "spec.revokedIntermediates[0]",
+        ),
     ];
     refused(&cluster, kind, &specs).await;
     let own = json!({"intermediate": {"secretName": "from-vault"}, "root": {"duration": "1h"}});
@@ -60,7 +64,7 @@ async fn a_certificate_authority_is_checked_filled_in_and_shown() {
     let status = json!({
         "observedGeneration": 1, "phase": "RootPublished", "trustDomain": "cluster.example", "conditions": ready(),
         "roots": [root("Published", "2046-01-01T00:00:00Z"), root("Active", "2036-01-01T00:00:00Z")],
-        "intermediate": {"serialNumber": "0a", "notAfter": "2027-01-01T00:00:00Z", "issuer": "Active"},
+        "intermediate": {"sha256": "0b", "serialNumber": "0a", "notAfter": "2027-01-01T00:00:00Z", "issuer": "Active"},
         "nextStep": {"at": "2026-12-31T12:00:00Z", "what": "use the new root"},
         "rotatedFor": {"root": "1"},
     });
