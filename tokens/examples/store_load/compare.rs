@@ -8,7 +8,7 @@ use crate::load::{Load, Measured, PARTS};
 use crate::operation::Operation;
 
 /// How many times as long the median may be in the full one.
-const BORNE: f64 = 1.2;
+const MOST: f64 = 1.2;
 
 /// Measures each operation on both, in turn and part by part: so what else the machine does meanwhile slows both.
 pub async fn measure(empty: &Load, full: &Load) -> Result<()> {
@@ -33,7 +33,7 @@ pub async fn measure(empty: &Load, full: &Load) -> Result<()> {
             }
         }
         let ratio = print(operation, &measured);
-        if ratio > BORNE {
+        if ratio > MOST {
             slower.push(format!("{} takes {ratio:.2} times as long", operation.name()));
         }
     }
