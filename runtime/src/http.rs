@@ -1,5 +1,6 @@
 //! Health, readiness and metrics over HTTP. They tell nothing that needs protecting.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+
+use crate::telemetry;
 
 /// What keeps the server from serving.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +46,11 @@ pub enum Readiness {
 #[derive(Clone)]
 struct Health {
     registry: Arc<Registry>,
+    records: Arc<Registry>,
     ready: watch::Receiver<Readiness>,
 }
 
-/// Serves until `stop`.
+/// Serves until `stop`. Beside the metrics of `registry`, it tells what became of the records that the process sends on.
 pub async fn serve(
     address: SocketAddr,
     registry: Arc<Registry>,
@@ -57,11 +61,20 @@ pub async fn serve(
         .await
         .map_err(|source| HttpError::Bind { address, source })?;
     info!(%address, "serves /healthz, /readyz and /metrics");
+    let mut records = Registry::with_prefix("countersign");
+    if let Some(fates) = telemetry::fates() {
+        fates.register(&mut records);
+    }
+    let health = Health {
+        registry,
+        records: Arc::new(records),
+        ready,
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready_state))
         .route("/metrics", get(metrics_text))
-        .with_state(Health { registry, ready });
+        .with_state(health);
     axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
@@ -76,16 +89,23 @@ async fn ready_state(State(health): State<Health>) -> (StatusCode, &'static str)
 }
 
 async fn metrics_text(State(health): State<Health>) -> Response {
-    let mut out = String::new();
-    match text::encode(&mut out, &health.registry) {
-        Ok(()) => (
+    match encoded(&health) {
+        Ok(text) => (
             [(
                 header::CONTENT_TYPE,
                 "application/openmetrics-text; version=1.0.0; charset=utf-8",
             )],
-            out,
+            text,
         )
             .into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+fn encoded(health: &Health) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    text::encode_registry(&mut out, &health.registry)?;
+    text::encode_registry(&mut out, &health.records)?;
+    text::encode_eof(&mut out)?;
+    Ok(out)
 }

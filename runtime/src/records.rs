@@ -1,5 +1,7 @@
 //! Records that are sent on: what was decided, over OTLP to a collector of OpenTelemetry. Nothing waits for the collector.
 
+mod fates;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use opentelemetry_otlp::tonic_types::transport::{Certificate, ClientTlsConfig};
 use opentelemetry_otlp::{ExporterBuildError, LogExporter, WithExportConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{BatchLogProcessor, LogProcessor, SdkLogRecord, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 use tracing::level_filters::LevelFilter;
 use tracing::warn;
 use tracing_subscriber::filter::Targets;
@@ -21,6 +23,8 @@ use tracing_subscriber::registry::Registry;
 
 use crate::clock;
 use crate::process::host_name;
+use fates::Queue;
+pub use fates::{Fates, Loss};
 
 /// The targets of records. They are logged whatever levels are asked for, and nothing else is sent on.
 pub const RECORDS: [&str; 6] = [
@@ -76,7 +80,10 @@ pub enum ExportError {
 
 /// Sends records until it is dropped, and then what waits.
 #[derive(Debug)]
-pub struct Export(SdkLoggerProvider);
+pub struct Export {
+    provider: SdkLoggerProvider,
+    fates: Fates,
+}
 
 impl Export {
     /// Begins to send records, if there is an endpoint.
@@ -93,23 +100,32 @@ impl Export {
         if encrypted {
             exporter = exporter.with_tls_config(authorities(flags)?);
         }
+        let fates = Fates::default();
         let provider = SdkLoggerProvider::builder()
             .with_resource(resource(service))
             .with_log_processor(Stamp)
-            .with_log_processor(BatchLogProcessor::builder(exporter.build()?).build());
-        Ok(Some(Self(provider.build())))
+            .with_log_processor(Queue::new(exporter.build()?, fates.clone()))
+            .build();
+        Ok(Some(Self { provider, fates }))
+    }
+
+    /// What became of the records.
+    pub fn fates(&self) -> Fates {
+        self.fates.clone()
     }
 
     /// What takes in the records, and only those: not what the exporter and its connection say of themselves.
     pub fn layer(&self) -> Box<dyn Layer<Registry> + Send + Sync> {
         let records = Targets::new().with_targets(RECORDS.map(|target| (target, LevelFilter::INFO)));
-        OpenTelemetryTracingBridge::new(&self.0).with_filter(records).boxed()
+        OpenTelemetryTracingBridge::new(&self.provider)
+            .with_filter(records)
+            .boxed()
     }
 }
 
 impl Drop for Export {
     fn drop(&mut self) {
-        if let Err(error) = self.0.shutdown_with_timeout(PATIENCE) {
+        if let Err(error) = self.provider.shutdown_with_timeout(PATIENCE) {
             warn!(%error, "the last records may not have reached the collector");
         }
     }

@@ -1,5 +1,7 @@
 //! Logs, and the records in them that are sent on.
 
+use std::sync::OnceLock;
+
 use clap::ValueEnum;
 use tracing::Subscriber;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
@@ -7,7 +9,10 @@ use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::records::{Export, ExportError, ExportFlags, RECORDS};
+use crate::records::{Export, ExportError, ExportFlags, Fates, RECORDS};
+
+/// What became of the records of this process: they are logged process-wide, and counted so.
+static FATES: OnceLock<Fates> = OnceLock::new();
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -36,8 +41,17 @@ const ALWAYS: [&str; 2] = [
 pub fn start(service: &'static str, format: LogFormat, flags: &ExportFlags) -> Result<Option<Export>, ExportError> {
     let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let export = Export::begin(service, flags);
-    subscriber(format, levels, export.as_ref().ok().and_then(Option::as_ref)).init();
+    let begun = export.as_ref().ok().and_then(Option::as_ref);
+    subscriber(format, levels, begun).init();
+    if let Some(begun) = begun {
+        FATES.get_or_init(|| begun.fates());
+    }
     export
+}
+
+/// What became of the records of this process, if they are sent on.
+pub fn fates() -> Option<&'static Fates> {
+    FATES.get()
 }
 
 /// What takes in all that is logged.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use countersign_runtime::records::{Export, ExportFlags};
+use countersign_runtime::records::{Export, ExportFlags, Loss};
 use countersign_runtime::telemetry::{LogFormat, subscriber};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
@@ -129,6 +129,7 @@ async fn a_collector_that_does_not_answer_stops_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let flags = plain(listener.local_addr().unwrap());
     let export = Export::begin("countersign-tests", &flags).unwrap().unwrap();
+    let fates = export.fates();
     let all = tokio::task::spawn_blocking(move || {
         with_default(
             subscriber(LogFormat::Json, EnvFilter::new("off"), Some(&export)),
@@ -145,6 +146,8 @@ async fn a_collector_that_does_not_answer_stops_nothing() {
         .await
         .unwrap()
         .unwrap();
+    // 2,048 wait; it is told of the others that they are lost.
+    assert_eq!((fates.sent(), fates.lost(Loss::QueueFull)), (0, 20_000 - 2048));
 }
 
 #[rstest]
@@ -165,6 +168,7 @@ async fn a_collector_shows_a_certificate_of_the_authority_that_is_named(#[case] 
         otlp_ca: Some(ca),
     };
     let export = Export::begin("countersign-tests", &flags).unwrap().unwrap();
+    let fates = export.fates();
     with_default(
         subscriber(LogFormat::Json, EnvFilter::new("off"), Some(&export)),
         || {
@@ -173,6 +177,8 @@ async fn a_collector_shows_a_certificate_of_the_authority_that_is_named(#[case] 
     );
     drop(export);
     assert_eq!(collector.records().len(), arrive);
+    let lost = usize::try_from(fates.lost(Loss::NotTaken)).unwrap();
+    assert_eq!((usize::try_from(fates.sent()).unwrap(), lost), (arrive, 1 - arrive));
 }
 
 #[rstest]

@@ -1,4 +1,4 @@
-//! The same in an empty database and in a full one of the same server.
+//! The same in a small database and in a full one of the same server.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::operation::Operation;
 const MOST: f64 = 1.2;
 
 /// Measures each operation on both, in turn and part by part: so what else the machine does meanwhile slows both.
-pub async fn measure(empty: &Load, full: &Load) -> Result<()> {
-    let both = [empty, full];
+pub async fn measure(small: &Load, full: &Load) -> Result<()> {
+    let both = [small, full];
     for load in both {
         load.begin().await?;
     }
     println!(
         "{:<18} {:>9} {:>9} {:>9} {:>9} {:>12} {:>6} {:>6}",
-        "", "empty p50", "p99", "full p50", "p99", "ratio of p50", "p99", "mean"
+        "", "small p50", "p99", "full p50", "p99", "ratio of p50", "p99", "mean"
     );
     let mut slower = Vec::new();
     for operation in Operation::ALL {
@@ -42,14 +42,14 @@ pub async fn measure(empty: &Load, full: &Load) -> Result<()> {
 }
 
 /// Prints what was measured, and gives the ratio of the medians.
-fn print(operation: Operation, [empty, full]: &[Measured; 2]) -> f64 {
-    let ratio = |of: &dyn Fn(&Measured) -> Duration| of(full).as_secs_f64() / of(empty).as_secs_f64();
+fn print(operation: Operation, [small, full]: &[Measured; 2]) -> f64 {
+    let ratio = |of: &dyn Fn(&Measured) -> Duration| of(full).as_secs_f64() / of(small).as_secs_f64();
     let median = ratio(&|measured| measured.percentile(50));
     println!(
         "{:<18} {:>9.1?} {:>9.1?} {:>9.1?} {:>9.1?} {median:>12.2} {:>6.2} {:>6.2}",
         operation.name(),
-        empty.percentile(50),
-        empty.percentile(99),
+        small.percentile(50),
+        small.percentile(99),
         full.percentile(50),
         full.percentile(99),
         ratio(&|measured| measured.percentile(99)),

@@ -1,22 +1,28 @@
-//! A database that is full: what months of use leave in it.
+//! What use leaves in a database: a day's, and that of months.
 
 use countersign_runtime::clock;
 
 use crate::postgres::Server;
 use crate::{ISSUER, NOW};
 
-pub const DATABASE: &str = "full";
-
-/// How much is in it.
-pub struct Full {
+/// How much is in a database.
+pub struct Content {
     /// Families, each with a live refresh token.
     pub tokens: u32,
     pub revocations: u32,
 }
 
-impl Full {
+impl Content {
+    /// A thousandth of it.
+    pub fn thousandth(&self) -> Self {
+        Self {
+            tokens: self.tokens.div_ceil(1000),
+            revocations: self.revocations.div_ceil(1000),
+        }
+    }
+
     /// Puts it there, as if it had come one by one, and leaves nothing of that for the server to do.
-    pub fn put(&self, server: &Server) {
+    pub fn put(&self, server: &Server, database: &str) {
         let begin = clock::instant();
         // What is thrown away if it fails needs no protection meanwhile.
         for sql in [
@@ -24,10 +30,10 @@ impl Full {
             "ALTER SYSTEM SET max_wal_size = '8GB'",
             "SELECT pg_reload_conf()",
         ] {
-            server.sql(DATABASE, sql);
+            server.sql(database, sql);
         }
         for sql in self.statements() {
-            server.sql(DATABASE, &sql);
+            server.sql(database, &sql);
         }
         for sql in [
             "ALTER SYSTEM RESET ALL",
@@ -35,14 +41,12 @@ impl Full {
             "VACUUM ANALYZE",
             "CHECKPOINT",
         ] {
-            server.sql(DATABASE, sql);
+            server.sql(database, sql);
         }
-        let size = server.sql(
-            DATABASE,
-            &format!("SELECT pg_size_pretty(pg_database_size('{DATABASE}'))"),
-        );
+        let size = format!("SELECT pg_size_pretty(pg_database_size('{database}'))");
+        let size = server.sql(database, &size);
         println!(
-            "{} refresh tokens and {} revocations take {size}; they were put there in {:.0?}",
+            "{database}: {} refresh tokens and {} revocations take {size}; they were put there in {:.0?}",
             self.tokens,
             self.revocations,
             begin.elapsed()

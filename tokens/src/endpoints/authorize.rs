@@ -8,12 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use countersign_identity::pkce;
 use countersign_policy::tokens::{Authentication, Client, Grant};
-use http::header::SET_COOKIE;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::answer;
+use super::{answer, browser, pushed};
 use crate::directory::{Endpoint, Party};
 use crate::grants::{Authorized, OPENID};
 use crate::protocol::{Form, Refusal};
@@ -23,9 +22,7 @@ use crate::store::Pending;
 use crate::upstream::{SignIn, random_text};
 
 /// How long a user may take to sign in, in seconds.
-const SIGN_IN: i64 = 900;
-/// The cookie that ties a sign-in to the browser that began it. Its prefix makes browsers keep it to this host (RFC 6265bis).
-pub(super) const COOKIE: &str = "__Host-countersign-sign-in";
+pub(super) const SIGN_IN: i64 = 900;
 /// What is handed on to the upstream.
 const HINTS: [&str; 4] = ["prompt", "max_age", "login_hint", "ui_locales"];
 /// How long texts that are given back may be.
@@ -46,8 +43,11 @@ pub(super) struct UnderWay {
     /// How long ago the user may have signed in, in seconds.
     #[serde(default)]
     pub max_age: Option<u32>,
-    /// The digest of the browser's cookie.
+    /// The digest of the browser's secret.
     pub browser: [u8; 32],
+    /// The digest of the `request_uri` by which it began.
+    #[serde(default)]
+    pub pushed: Option<[u8; 32]>,
 }
 
 /// Where an answer goes.
@@ -60,7 +60,7 @@ pub(super) struct Target {
 
 pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) -> Response {
     draft.grant = Some("authorization_code");
-    let (client, form) = match request(service, call).await {
+    let Request { client, form, pushed } = match request(service, call).await {
         Ok(request) => request,
         Err(refusal) => return to_the_user(service, call, draft, &refusal),
     };
@@ -70,7 +70,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
         // It is not sent to where nobody registered (RFC 9700 section 4.1).
         Err(refusal) => return to_the_user(service, call, draft, &refusal),
     };
-    match begin(service, call, &client, &form, &target).await {
+    match begin(service, call, &client, &form, &target, pushed).await {
         Ok(response) => response,
         Err(refusal) => {
             service.recorder.decided(call.endpoint, draft, Some(&refusal));
@@ -112,11 +112,16 @@ pub(super) fn back(call: &Call, target: &Target, pairs: &[(&str, &str)]) -> Stri
     url.into()
 }
 
-/// A `request_uri` that cannot be used.
-const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used before, or was not used in time");
+/// What a client asks for.
+struct Request {
+    client: Arc<Client>,
+    form: Form,
+    /// The digest of the `request_uri` by which it was pushed.
+    pushed: Option<[u8; 32]>,
+}
 
 /// The client, and its parameters: pushed before, or those of the request itself. Nothing is mixed of both.
-async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), Refusal> {
+async fn request(service: &Service, call: &Call) -> Result<Request, Refusal> {
     let id = call.form.needed("client_id")?;
     let client = call.issuer.clients.get(id).map(Arc::clone);
     let client = client.ok_or(Refusal::NotOffered("no client of that client_id is registered here"))?;
@@ -129,24 +134,19 @@ async fn request(service: &Service, call: &Call) -> Result<(Arc<Client>, Form), 
         if client.require_par {
             return Err(Refusal::NotPushed);
         }
-        let pairs: Form = call.form.kept(&[]).into_iter().collect();
-        return Ok((client, pairs));
+        return Ok(Request {
+            client,
+            form: call.form.kept(&[]).into_iter().collect(),
+            pushed: None,
+        });
     };
-    let kept = digest(&["pushed", call.issuer_id(), uri]);
-    let store = &service.store;
-    let pushed = store.peek_pending(Pending::PushedRequest, kept, call.now).await?;
-    let pairs: Vec<(String, String)> = serde_json::from_str(&pushed.ok_or(GONE)?).map_err(|_| GONE)?;
-    let form: Form = pairs
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    // Whoever names another client does not use it up.
-    if form.one("client_id")? != Some(id) {
-        return Err(GONE);
-    }
-    let taken = store.take_pending(Pending::PushedRequest, kept, call.now).await?;
-    taken.ok_or(GONE)?;
-    Ok((client, form))
+    let digest = pushed::digest_of(call, uri);
+    let form = pushed::form(service, &client, digest, call.now).await?;
+    Ok(Request {
+        client,
+        form,
+        pushed: Some(digest),
+    })
 }
 
 /// Where the answer will go: to one of the client's redirect URIs, to the letter (RFC 9700 section 2.1).
@@ -264,17 +264,19 @@ async fn begin(
     client: &Arc<Client>,
     form: &Form,
     target: &Target,
+    pushed: Option<[u8; 32]>,
 ) -> Result<Response, Refusal> {
     let authorized = authorized(call, client, form, target)?;
     let upstream = call.issuer.managed.upstream.as_ref();
     let upstream = upstream.ok_or(Refusal::NotOffered(
         "users do not sign in at this issuer: it has no upstream",
     ))?;
-    let mut texts = [const { String::new() }; 4];
+    let mut texts = [const { String::new() }; 3];
     for text in &mut texts {
         *text = random_text(&service.random::<32>()?);
     }
-    let [state, nonce, verifier, browser] = texts;
+    let [state, nonce, verifier] = texts;
+    let browser = browser::secret(service, call)?;
     let mut hints: Vec<(String, String)> = Vec::new();
     for name in HINTS {
         if let Some(value) = form.one(name)? {
@@ -307,6 +309,7 @@ async fn begin(
         verifier: verifier.clone(),
         max_age,
         browser: digest(&["browser", &browser]),
+        pushed,
     };
     let text = serde_json::to_string(&under_way).map_err(|_| Refusal::Unavailable("the store"))?;
     let kept = digest(&["sign-in", call.issuer_id(), &state]);
@@ -315,9 +318,6 @@ async fn begin(
         .put_pending(Pending::SignIn, kept, text, call.now + SIGN_IN)
         .await?;
     let mut response = answer::redirect(url.as_str());
-    let cookie = format!("{COOKIE}={browser}; Max-Age={SIGN_IN}; Path=/; Secure; HttpOnly; SameSite=Lax");
-    if let Ok(value) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(SET_COOKIE, value);
-    }
+    browser::remember(&mut response, &browser);
     Ok(response)
 }

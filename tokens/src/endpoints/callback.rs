@@ -2,10 +2,9 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use http::header::COOKIE as COOKIES;
 
-use super::answer;
-use super::authorize::{COOKIE, Target, UnderWay, back, to_the_client};
+use super::authorize::{Target, UnderWay, back, to_the_client};
+use super::{answer, browser, pushed};
 use crate::directory::Endpoint;
 use crate::mint::Handle;
 use crate::protocol::Refusal;
@@ -71,7 +70,7 @@ async fn under_way(service: &Service, call: &Call) -> Result<UnderWay, Refusal> 
         .await?
         .ok_or(UNKNOWN)?;
     let under_way: UnderWay = serde_json::from_str(&text).map_err(|_| UNKNOWN)?;
-    let cookie = cookies(call).any(|value| digest(&["browser", value]) == under_way.browser);
+    let cookie = browser::cookies(call).any(|value| digest(&["browser", value]) == under_way.browser);
     if !cookie {
         return Err(Refusal::NotOffered("it was begun in another browser"));
     }
@@ -81,19 +80,6 @@ async fn under_way(service: &Service, call: &Call) -> Result<UnderWay, Refusal> 
         .await?
         .ok_or(UNKNOWN)?;
     Ok(under_way)
-}
-
-fn cookies(call: &Call) -> impl Iterator<Item = &str> {
-    let headers = call
-        .headers
-        .get_all(COOKIES)
-        .iter()
-        .filter_map(|header| header.to_str().ok());
-    headers
-        .flat_map(|header| header.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value)
 }
 
 async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut Draft) -> Result<String, Refusal> {
@@ -133,6 +119,9 @@ async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut D
     authorized.subject = format!("user:{}", user.subject);
     authorized.auth_time = user.auth_time;
     draft.subject = Some(authorized.subject.clone());
+    if let Some(request) = under_way.pushed {
+        pushed::use_up(service, request, call.now).await?;
+    }
     let code = Handle::Code.text(&service.random::<32>()?);
     let text = serde_json::to_string(&authorized).map_err(|_| Refusal::Unavailable("the store"))?;
     service

@@ -2,6 +2,7 @@
 
 mod answer;
 mod authorize;
+mod browser;
 mod callback;
 mod introspect;
 mod metadata;

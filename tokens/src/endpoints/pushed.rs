@@ -1,10 +1,11 @@
 //! Pushed authorization requests (RFC 9126).
 
 use axum::response::Response;
-use countersign_policy::tokens::Grant;
+use countersign_policy::tokens::{Client, Grant};
 use http::StatusCode;
 use serde_json::json;
 
+use super::authorize::SIGN_IN;
 use super::{answer, authorize};
 use crate::clients;
 use crate::directory::Party;
@@ -14,7 +15,7 @@ use crate::protocol::refusal::{ClientError, ProofError};
 use crate::protocol::{Form, Refusal};
 use crate::record::Draft;
 use crate::service::{Call, Service, digest};
-use crate::store::Pending;
+use crate::store::{Once, Pending};
 use crate::upstream::random_text;
 
 /// How long a pushed request waits for its user, in seconds.
@@ -69,10 +70,50 @@ async fn push(service: &Service, call: &Call, draft: &mut Draft) -> Result<Strin
         random_text(&service.random::<32>()?)
     );
     let text = serde_json::to_string(&form.kept(&[])).map_err(|_| Refusal::Unavailable("the store"))?;
-    let kept = digest(&["pushed", call.issuer_id(), &uri]);
     service
         .store
-        .put_pending(Pending::PushedRequest, kept, text, call.now + WAITS)
+        .put_pending(Pending::PushedRequest, digest_of(call, &uri), text, call.now + WAITS)
         .await?;
     Ok(uri)
+}
+
+/// A `request_uri` that cannot be used.
+const GONE: Refusal = Refusal::NotOffered("the request_uri is unknown, was used before, or was not used in time");
+
+/// The digest by which the store knows a `request_uri`.
+pub(super) fn digest_of(call: &Call, uri: &str) -> [u8; 32] {
+    digest(&["pushed", call.issuer_id(), uri])
+}
+
+/// What a client pushed. It stays there until a user has signed in: users reload pages, and some browsers open them before users
+/// do (RFC 9126 section 4).
+pub(super) async fn form(service: &Service, client: &Client, digest: [u8; 32], now: i64) -> Result<Form, Refusal> {
+    let pushed = service
+        .store
+        .peek_pending(Pending::PushedRequest, digest, now)
+        .await?
+        .ok_or(GONE)?;
+    let pairs: Vec<(String, String)> = serde_json::from_str(&pushed).map_err(|_| GONE)?;
+    let form: Form = pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    if form.one("client_id")? != Some(&*client.id()) {
+        return Err(GONE);
+    }
+    Ok(form)
+}
+
+/// Uses a pushed request up, when a user has signed in: of all sign-ins that began with it, one gets a code.
+pub(super) async fn use_up(service: &Service, digest: [u8; 32], now: i64) -> Result<(), Refusal> {
+    let store = &service.store;
+    // Remembered until the last of them has ended, which began when the request did.
+    let first = store
+        .use_once(Once::PushedRequest, digest, now + WAITS + SIGN_IN)
+        .await?;
+    if !first {
+        return Err(GONE);
+    }
+    store.take_pending(Pending::PushedRequest, digest, now).await?;
+    Ok(())
 }

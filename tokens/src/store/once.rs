@@ -10,6 +10,8 @@ pub enum Once {
     Assertion,
     /// The `jti` of a DPoP proof, with its key (RFC 9449 section 11.1).
     DpopProof,
+    /// A `request_uri`, when a user has signed in (RFC 9126 section 4).
+    PushedRequest,
 }
 
 impl Once {
@@ -17,6 +19,7 @@ impl Once {
         match self {
             Self::Assertion => 1,
             Self::DpopProof => 2,
+            Self::PushedRequest => 3,
         }
     }
 }

@@ -73,6 +73,24 @@ async fn an_application_on_a_device_listens_where_it_can() {
 }
 
 #[tokio::test]
+async fn a_user_signs_in_to_two_applications_in_one_browser_at_once() {
+    let world = World::start().await;
+    let one = world.authorize("shop/app", &[]).await;
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(world.request("shop/phone", &[]))
+        .finish();
+    let path = format!("/authorize?{query}");
+    let two = world.visit(&path, one.cookie.as_deref()).await;
+    assert_eq!(one.cookie, two.cookie);
+    // What no browser was given is not taken for one that was.
+    let made_up = world.visit(&path, Some("__Host-countersign-sign-in=made up")).await;
+    assert_ne!(made_up.cookie.as_deref(), Some("__Host-countersign-sign-in=made up"));
+    for begun in [two, one, made_up] {
+        world.sign_in(&begun, "alice").await.parameter("code").unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_code_can_be_for_a_key() {
     let world = World::start().await;
     let proof = key();

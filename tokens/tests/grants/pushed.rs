@@ -1,5 +1,7 @@
 //! Pushed authorization requests (RFC 9126).
 
+use futures::future::join_all;
+
 use crate::flow::{Visit, World};
 use crate::rig::Told;
 
@@ -35,6 +37,59 @@ async fn what_was_pushed_is_what_counts_and_counts_once() {
     let told = world.redeem("shop/pushing", &code, &[]).await;
     assert_eq!(told.body["scope"], "orders.read");
     go(&world, "shop/pushing", uri).await.stays();
+}
+
+async fn pushed(world: &World) -> String {
+    let told = push(world, "shop/pushing", &[]).await;
+    told.body["request_uri"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn it_is_opened_again_until_a_user_has_signed_in_and_gives_one_code() {
+    let world = World::start().await;
+    let uri = pushed(&world).await;
+    // What a scanner of links does, and a user who reloads the page.
+    let opened = [
+        go(&world, "shop/pushing", &uri).await,
+        go(&world, "shop/pushing", &uri).await,
+    ];
+    let ended = world.sign_in(&opened[1], "alice").await;
+    let code = ended.parameter("code").unwrap();
+    world
+        .sign_in(&opened[0], "mallory")
+        .await
+        .tells_the_client("invalid_request");
+    go(&world, "shop/pushing", &uri).await.stays();
+    let told = world.redeem("shop/pushing", &code, &[]).await;
+    assert_eq!(told.claims()["sub"], "user:alice");
+}
+
+#[tokio::test]
+async fn of_many_who_sign_in_at_once_with_one_request_one_gets_a_code() {
+    let world = World::start().await;
+    let uri = pushed(&world).await;
+    let opened = join_all((0..8).map(|_| go(&world, "shop/pushing", &uri))).await;
+    let ended = join_all(opened.iter().map(|begun| world.sign_in(begun, "alice"))).await;
+    let codes = ended.iter().filter_map(|visit| visit.parameter("code")).count();
+    assert_eq!(codes, 1);
+}
+
+#[tokio::test]
+async fn a_user_may_take_longer_to_sign_in_than_a_request_waits_and_still_it_gives_one_code() {
+    let world = World::start().await;
+    let uri = pushed(&world).await;
+    let opened = [
+        go(&world, "shop/pushing", &uri).await,
+        go(&world, "shop/pushing", &uri).await,
+    ];
+    world.rig.pass(300);
+    world.sign_in(&opened[0], "alice").await.parameter("code").unwrap();
+    world.rig.pass(590);
+    world.rig.service.store.sweep(world.rig.now(), 100).await.unwrap();
+    world
+        .sign_in(&opened[1], "alice")
+        .await
+        .tells_the_client("invalid_request");
 }
 
 #[tokio::test]
