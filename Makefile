@@ -113,8 +113,8 @@ check-chart:
 check-unit:
 	@$(STEP) "programs of others, for the tests" scripts/peers
 	@$(STEP) "unit and golden tests" cargo test --locked --workspace
-	@$(STEP) "grants of tokens and attacks, on PostgreSQL" env COUNTERSIGN_TEST_STORE=postgres \
-		cargo test --locked --workspace --test grants --test attacks
+	@$(STEP) "grants of tokens, attacks and clients of others, on PostgreSQL" env COUNTERSIGN_TEST_STORE=postgres \
+		cargo test --locked --workspace --test grants --test attacks --test interop
 
 test-tools:
 	@$(STEP) "programs of the cluster" scripts/testbed tools --istio

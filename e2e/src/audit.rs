@@ -32,7 +32,8 @@ pub struct Entry {
 /// A user of the API server.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
-    /// The user's name.
+    /// The user's name; empty where nobody was authenticated.
+    #[serde(default)]
     pub username: String,
 }
 

@@ -36,6 +36,7 @@ pub struct Request {
     host: Option<String>,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
+    keep_alive: bool,
 }
 
 impl Request {
@@ -47,6 +48,7 @@ impl Request {
             host: Some("test".to_owned()),
             headers: Vec::new(),
             body: Vec::new(),
+            keep_alive: false,
         }
     }
 
@@ -73,6 +75,13 @@ impl Request {
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// Leaves the connection open for a further one.
+    #[must_use]
+    pub fn keep_alive(mut self) -> Self {
+        self.keep_alive = true;
         self
     }
 
@@ -137,7 +146,9 @@ impl Request {
         if !self.body.is_empty() {
             line("Content-Length", self.body.len().to_string().as_bytes());
         }
-        line("Connection", b"close");
+        if !self.keep_alive {
+            line("Connection", b"close");
+        }
         bytes.extend(b"\r\n");
         bytes.extend(&self.body);
         bytes

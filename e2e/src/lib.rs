@@ -26,7 +26,7 @@ mod workload;
 pub use api_user::ApiUser;
 pub use http::{Answer, Request, form};
 pub use issuer::{Algorithm, Issuer};
-pub use mesh_client::MeshClient;
+pub use mesh_client::{MeshClient, MeshConnection};
 pub use namespace::Namespace;
 pub use proxy::{ProxyCertificate, bare_serial};
 pub use signing_request::{SIGNING_REQUESTS, signing_request};

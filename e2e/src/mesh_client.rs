@@ -15,8 +15,19 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use time::{Duration, OffsetDateTime};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use crate::{Answer, Request, Testbed};
+
+/// One connection of a caller to a sidecar.
+pub struct MeshConnection(TlsStream<TcpStream>);
+
+impl MeshConnection {
+    /// Sends a further request; a reset if the sidecar has closed it.
+    pub async fn send(&mut self, request: &Request) -> Answer {
+        Answer::within_limit(request.exchange(&mut self.0)).await
+    }
+}
 
 /// Speaks mutual TLS to a sidecar, as another sidecar would.
 #[derive(Clone)]
@@ -55,15 +66,19 @@ impl MeshClient {
 
     /// Sends `request` to a Pod's own address, through its sidecar.
     pub async fn send(&self, address: SocketAddr, request: &Request) -> Answer {
-        let answer = async {
-            let stream = TcpStream::connect(address).await?;
-            let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.config));
-            let stream = connector
-                .connect(ServerName::IpAddress(address.ip().into()), stream)
-                .await?;
-            request.exchange(stream).await
-        };
-        Answer::within_limit(answer).await
+        Answer::within_limit(async { request.exchange(self.stream(address).await?).await }).await
+    }
+
+    /// A connection to a Pod's sidecar, for several requests that keep it open.
+    pub async fn connect(&self, address: SocketAddr) -> Result<MeshConnection> {
+        Ok(MeshConnection(self.stream(address).await?))
+    }
+
+    async fn stream(&self, address: SocketAddr) -> Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(address).await?;
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.config));
+        let name = ServerName::IpAddress(address.ip().into());
+        Ok(connector.connect(name, stream).await?)
     }
 
     fn signed_by_mesh(testbed: &Testbed, id: &str, from: OffsetDateTime, to: OffsetDateTime) -> Result<Self> {

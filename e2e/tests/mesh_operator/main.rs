@@ -19,6 +19,7 @@ mod gateway;
 mod keys;
 mod killed;
 mod meshed;
+mod open_connection;
 mod rate_limit;
 mod together;
 mod uninstall;
