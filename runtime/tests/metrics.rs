@@ -1,5 +1,10 @@
 //! What `/metrics` says of records that are sent on. It is a process of its own: logging is the process's.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests may fail loudly, and have clients of their own"
+)]
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -31,8 +36,12 @@ async fn what_the_collector_missed_stands_beside_the_other_metrics() {
     let (_ready, is_ready) = watch::channel(Readiness::Ready);
     let stop = CancellationToken::new();
     let server = tokio::spawn(serve(address, Arc::new(registry), is_ready, stop.clone()));
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(5))
+        .build()
+        .unwrap();
     let metrics = async || loop {
-        match reqwest::get(format!("http://{address}/metrics")).await {
+        match client.get(format!("http://{address}/metrics")).send().await {
             Ok(answer) => break answer.text().await.unwrap(),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
