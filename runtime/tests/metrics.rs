@@ -45,6 +45,7 @@ async fn what_the_collector_missed_stands_beside_the_other_metrics() {
             Ok(answer) => break answer.text().await.unwrap(),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
+        assert!(!server.is_finished(), "the server ended");
     };
 
     let before = metrics().await;
@@ -63,8 +64,12 @@ async fn what_the_collector_missed_stands_beside_the_other_metrics() {
     info!(target: "countersign_decision", "a decision");
     tokio::task::spawn_blocking(move || drop(export)).await.unwrap();
     let after = metrics().await;
-    let lost = "countersign_records_lost_total{reason=\"NotTaken\"} 1";
-    assert!(after.lines().any(|one| one == lost), "{after}");
+    for line in [
+        "countersign_records_lost_total{reason=\"NotTaken\"} 1",
+        "countersign_records_waiting 0",
+    ] {
+        assert!(after.lines().any(|one| one == line), "{line}: {after}");
+    }
     stop.cancel();
     server.await.unwrap().unwrap();
 }

@@ -179,6 +179,7 @@ async fn a_collector_shows_a_certificate_of_the_authority_that_is_named(#[case] 
     assert_eq!(collector.records().len(), arrive);
     let lost = usize::try_from(fates.lost(Loss::NotTaken)).unwrap();
     assert_eq!((usize::try_from(fates.sent()).unwrap(), lost), (arrive, 1 - arrive));
+    assert_eq!(fates.waiting(), 0);
 }
 
 #[rstest]

@@ -1,4 +1,4 @@
-//! What became of records that are to be sent on: none is lost without being counted.
+//! What became of records that are to be sent on. What the collector does not take while the process runs is counted.
 
 use std::time::Duration;
 
@@ -65,6 +65,11 @@ impl Fates {
         self.losses(reason).get()
     }
 
+    /// How many records are not sent yet.
+    pub fn waiting(&self) -> i64 {
+        self.waiting.get()
+    }
+
     fn losses(&self, reason: Loss) -> Counter {
         self.lost.get_or_create_owned(&LossLabels { reason })
     }
@@ -114,7 +119,6 @@ pub(super) struct Queue {
 
 impl Queue {
     pub fn new(exporter: LogExporter, fates: Fates) -> Self {
-        let most = std::env::var(QUEUE_VARIABLE).ok().and_then(|text| text.parse().ok());
         let exporter = Counting {
             exporter,
             fates: fates.clone(),
@@ -122,9 +126,15 @@ impl Queue {
         Self {
             processor: BatchLogProcessor::builder(exporter).build(),
             fates,
-            most: most.unwrap_or(QUEUE),
+            most: most(std::env::var(QUEUE_VARIABLE).ok().as_deref()),
         }
     }
+}
+
+/// How many may wait, by the variable: what the SDK cannot read leaves its default.
+fn most(said: Option<&str>) -> i64 {
+    said.and_then(|text| text.parse().ok())
+        .map_or(QUEUE, |most: u32| most.into())
 }
 
 impl LogProcessor for Queue {
@@ -147,5 +157,18 @@ impl LogProcessor for Queue {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.processor.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::most;
+
+    #[test]
+    fn as_many_wait_as_the_variable_says() {
+        assert_eq!(most(Some("65536")), 65_536);
+        for said in [None, Some(""), Some("-1"), Some("many")] {
+            assert_eq!(most(said), 2048, "{said:?}");
+        }
     }
 }

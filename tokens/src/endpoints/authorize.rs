@@ -271,12 +271,11 @@ async fn begin(
     let upstream = upstream.ok_or(Refusal::NotOffered(
         "users do not sign in at this issuer: it has no upstream",
     ))?;
-    let mut texts = [const { String::new() }; 3];
+    let mut texts = [const { String::new() }; 4];
     for text in &mut texts {
         *text = random_text(&service.random::<32>()?);
     }
-    let [state, nonce, verifier] = texts;
-    let browser = browser::secret(service, call)?;
+    let [state, nonce, verifier, secret] = texts;
     let mut hints: Vec<(String, String)> = Vec::new();
     for name in HINTS {
         if let Some(value) = form.one(name)? {
@@ -308,7 +307,7 @@ async fn begin(
         nonce: nonce.clone(),
         verifier: verifier.clone(),
         max_age,
-        browser: digest(&["browser", &browser]),
+        browser: digest(&["browser", &secret]),
         pushed,
     };
     let text = serde_json::to_string(&under_way).map_err(|_| Refusal::Unavailable("the store"))?;
@@ -318,6 +317,6 @@ async fn begin(
         .put_pending(Pending::SignIn, kept, text, call.now + SIGN_IN)
         .await?;
     let mut response = answer::redirect(url.as_str());
-    browser::remember(&mut response, &browser);
+    browser::remember(&mut response, &state, &secret);
     Ok(response)
 }

@@ -1,51 +1,52 @@
 //! The cookie that ties a sign-in to the browser that began it, so that nobody has another end theirs (RFC 9700 section 4.7).
+//!
+//! Each sign-in has one of its own, with a secret of its own: users sign in to several applications at once.
 
 use axum::response::Response;
+use data_encoding::HEXLOWER;
 use http::HeaderValue;
-use http::header::{COOKIE as COOKIES, SET_COOKIE};
+use http::header::{COOKIE, SET_COOKIE};
 
 use super::authorize::SIGN_IN;
-use crate::protocol::Refusal;
-use crate::service::{Call, Service};
-use crate::upstream::random_text;
+use crate::service::{Call, digest};
 
-/// The cookie. Its prefix makes browsers keep it to this host (RFC 6265bis).
-const COOKIE: &str = "__Host-countersign-sign-in";
-/// How long its value is: 256 random bits in base64url.
-const LENGTH: usize = 43;
-
-/// The secret of the browser that asks: the one that it has, so that users may sign in to two applications at once, or a new one.
-pub(super) fn secret(service: &Service, call: &Call) -> Result<String, Refusal> {
-    let whole = |value: &&str| {
-        value.len() == LENGTH
-            && value
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    match cookies(call).find(whole) {
-        Some(value) => Ok(value.to_owned()),
-        None => Ok(random_text(&service.random::<32>()?)),
-    }
+/// The name of the cookie of a sign-in, which `state` names. Its prefix makes browsers keep it to this host (RFC 6265bis).
+fn name(state: &str) -> String {
+    let digest = digest(&["cookie", state]);
+    format!("__Host-countersign-sign-in-{}", HEXLOWER.encode(&digest[..8]))
 }
 
-/// Has the browser keep its secret for as long as a sign-in may take.
-pub(super) fn remember(response: &mut Response, secret: &str) {
-    let cookie = format!("{COOKIE}={secret}; Max-Age={SIGN_IN}; Path=/; Secure; HttpOnly; SameSite=Lax");
+/// Has the browser keep the secret of a sign-in for as long as that may take.
+pub(super) fn remember(response: &mut Response, state: &str, secret: &str) {
+    set(response, state, secret, SIGN_IN);
+}
+
+/// Has the browser forget the secret of a sign-in that has ended.
+pub(super) fn forget(response: &mut Response, state: &str) {
+    set(response, state, "", 0);
+}
+
+fn set(response: &mut Response, state: &str, secret: &str, seconds: i64) {
+    let cookie = format!(
+        "{}={secret}; Max-Age={seconds}; Path=/; Secure; HttpOnly; SameSite=Lax",
+        name(state)
+    );
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(SET_COOKIE, value);
     }
 }
 
-/// What the browser sends as its secret.
-pub(super) fn cookies(call: &Call) -> impl Iterator<Item = &str> {
+/// What the browser sends as the secret of a sign-in.
+pub(super) fn secrets<'c>(call: &'c Call, state: &str) -> impl Iterator<Item = &'c str> {
+    let name = name(state);
     let headers = call
         .headers
-        .get_all(COOKIES)
+        .get_all(COOKIE)
         .iter()
         .filter_map(|header| header.to_str().ok());
     headers
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == COOKIE)
+        .filter(move |(one, _)| *one == name)
         .map(|(_, value)| value)
 }

@@ -46,7 +46,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
         redirect_uri: under_way.authorized.redirect_uri.clone(),
         state: under_way.state.clone(),
     };
-    match code(service, call, under_way, draft).await {
+    let mut response = match code(service, call, under_way, draft).await {
         Ok(code) => {
             service.recorder.decided(call.endpoint, draft, None);
             answer::redirect(&back(call, &target, &[("code", &code)]))
@@ -55,7 +55,9 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
             service.recorder.decided(call.endpoint, draft, Some(&refusal));
             to_the_client(call, &target, &refusal)
         }
-    }
+    };
+    browser::forget(&mut response, call.form.one("state").ok().flatten().unwrap_or_default());
+    response
 }
 
 /// The sign-in that the browser began: known by `state`, and tied to the browser by its cookie, so that nobody can have another
@@ -70,7 +72,7 @@ async fn under_way(service: &Service, call: &Call) -> Result<UnderWay, Refusal> 
         .await?
         .ok_or(UNKNOWN)?;
     let under_way: UnderWay = serde_json::from_str(&text).map_err(|_| UNKNOWN)?;
-    let cookie = browser::cookies(call).any(|value| digest(&["browser", value]) == under_way.browser);
+    let cookie = browser::secrets(call, state).any(|value| digest(&["browser", value]) == under_way.browser);
     if !cookie {
         return Err(Refusal::NotOffered("it was begun in another browser"));
     }
@@ -83,6 +85,10 @@ async fn under_way(service: &Service, call: &Call) -> Result<UnderWay, Refusal> 
 }
 
 async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut Draft) -> Result<String, Refusal> {
+    // The client gets one answer, a code or an error.
+    if let Some(request) = under_way.pushed {
+        pushed::use_up(service, request, call.now).await?;
+    }
     let upstream = call.issuer.managed.upstream.as_ref().ok_or(Refusal::Denied)?;
     let failed = |error: crate::upstream::UpstreamError| {
         tracing::warn!(%error, issuer = call.issuer_id(), "a user could not be signed in");
@@ -119,9 +125,6 @@ async fn code(service: &Service, call: &Call, under_way: UnderWay, draft: &mut D
     authorized.subject = format!("user:{}", user.subject);
     authorized.auth_time = user.auth_time;
     draft.subject = Some(authorized.subject.clone());
-    if let Some(request) = under_way.pushed {
-        pushed::use_up(service, request, call.now).await?;
-    }
     let code = Handle::Code.text(&service.random::<32>()?);
     let text = serde_json::to_string(&authorized).map_err(|_| Refusal::Unavailable("the store"))?;
     service

@@ -85,7 +85,7 @@ pub(super) fn digest_of(call: &Call, uri: &str) -> [u8; 32] {
     digest(&["pushed", call.issuer_id(), uri])
 }
 
-/// What a client pushed. It stays there until a user has signed in: users reload pages, and some browsers open them before users
+/// What a client pushed. It stays there until a user has come back: users reload pages, and some browsers open them before users
 /// do (RFC 9126 section 4).
 pub(super) async fn form(service: &Service, client: &Client, digest: [u8; 32], now: i64) -> Result<Form, Refusal> {
     let pushed = service
@@ -104,7 +104,7 @@ pub(super) async fn form(service: &Service, client: &Client, digest: [u8; 32], n
     Ok(form)
 }
 
-/// Uses a pushed request up, when a user has signed in: of all sign-ins that began with it, one gets a code.
+/// Uses a pushed request up, when a user comes back: of all sign-ins that began with it, one gets an answer.
 pub(super) async fn use_up(service: &Service, digest: [u8; 32], now: i64) -> Result<(), Refusal> {
     let store = &service.store;
     // Remembered until the last of them has ended, which began when the request did.
@@ -112,8 +112,11 @@ pub(super) async fn use_up(service: &Service, digest: [u8; 32], now: i64) -> Res
         .use_once(Once::PushedRequest, digest, now + WAITS + SIGN_IN)
         .await?;
     if !first {
-        return Err(GONE);
+        return Err(Refusal::ReplayedRequest);
     }
-    store.take_pending(Pending::PushedRequest, digest, now).await?;
+    // What counts is written down. This only spares users a sign-in for nothing.
+    if let Err(error) = store.take_pending(Pending::PushedRequest, digest, now).await {
+        tracing::warn!(%error, "a pushed request that was used up can be opened until it ends");
+    }
     Ok(())
 }

@@ -57,6 +57,9 @@ pub enum Refusal {
     /// The authorization request must be pushed.
     #[error("the client must push its authorization requests (RFC 9126)")]
     NotPushed,
+    /// A pushed request that a user has come back for already.
+    #[error("a user came back for this request_uri before: it counts once")]
+    ReplayedRequest,
     /// The user, or the upstream on their behalf, said no.
     #[error("the sign-in did not come about")]
     Denied,
@@ -199,7 +202,8 @@ impl Refusal {
             | Self::Missing(_)
             | Self::NotOffered(_)
             | Self::Unbound
-            | Self::NotPushed => "invalid_request",
+            | Self::NotPushed
+            | Self::ReplayedRequest => "invalid_request",
             Self::UnsupportedGrant(_) => "unsupported_grant_type",
             Self::UnsupportedResponse => "unsupported_response_type",
             Self::GrantNotAllowed => "unauthorized_client",
@@ -249,6 +253,7 @@ impl Refusal {
             Self::Grant(GrantError::ReusedRefresh) => Some("RefreshReuse"),
             Self::Grant(GrantError::ReplayedAssertion) | Self::Client(ClientError::Replayed) => Some("AssertionReplay"),
             Self::Proof(ProofError::Replayed) => Some("ProofReplay"),
+            Self::ReplayedRequest => Some("RequestReplay"),
             _ => None,
         }
     }
@@ -274,6 +279,7 @@ impl Refusal {
             Self::Nonce => "Nonce",
             Self::Unbound => "Unbound",
             Self::NotPushed => "NotPushed",
+            Self::ReplayedRequest => "ReplayedRequest",
             Self::Denied => "Denied",
             Self::NotSignedIn(_) => "NotSignedIn",
             Self::TooMany(_) => "TooMany",

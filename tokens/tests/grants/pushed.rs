@@ -65,6 +65,23 @@ async fn it_is_opened_again_until_a_user_has_signed_in_and_gives_one_code() {
 }
 
 #[tokio::test]
+async fn an_error_is_an_answer_too() {
+    let world = World::start().await;
+    let uri = pushed(&world).await;
+    let begun = go(&world, "shop/pushing", &uri).await;
+    let state = begun.parameter("state").unwrap();
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("error", "access_denied")
+        .append_pair("state", &state)
+        .append_pair("iss", &world.upstream.issuer)
+        .finish();
+    let path = format!("/callback?{query}");
+    let ended = world.visit(&path, begun.cookie.as_deref()).await;
+    ended.tells_the_client("access_denied");
+    go(&world, "shop/pushing", &uri).await.stays();
+}
+
+#[tokio::test]
 async fn of_many_who_sign_in_at_once_with_one_request_one_gets_a_code() {
     let world = World::start().await;
     let uri = pushed(&world).await;
