@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
@@ -90,11 +91,14 @@ fn node(program: &str) -> Command {
 /// A running program.
 pub struct Program {
     name: String,
-    input: ChildStdin,
+    /// None at the end.
+    input: Option<ChildStdin>,
     output: Lines<BufReader<ChildStdout>>,
     complaints: Arc<Mutex<String>>,
     complains: JoinHandle<()>,
-    _child: Child,
+    child: Child,
+    /// What a browser leaves behind goes with it.
+    _scratch: TempDir,
 }
 
 impl Drop for Program {
@@ -104,12 +108,22 @@ impl Drop for Program {
             let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
             eprintln!("{}:\n{complaints}", self.name);
         }
+        // The end of its input is the end of its work. A browser that is killed writes on into a folder that is being removed.
+        drop(self.input.take());
+        for _ in 0..100 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
 impl Program {
     fn start(name: &str, mut command: Command) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
         command
+            .env("TMPDIR", scratch.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -121,11 +135,12 @@ impl Program {
         let errors = BufReader::new(child.stderr.take().unwrap()).lines();
         Self {
             name: name.to_owned(),
-            input: child.stdin.take().unwrap(),
+            input: child.stdin.take(),
             output: BufReader::new(child.stdout.take().unwrap()).lines(),
             complains: tokio::spawn(collect(errors, Arc::clone(&complaints))),
             complaints,
-            _child: child,
+            child,
+            _scratch: scratch,
         }
     }
 
@@ -144,7 +159,8 @@ impl Program {
     /// Tells it something.
     pub async fn say(&mut self, what: &Value) {
         let line = format!("{what}\n");
-        if self.input.write_all(line.as_bytes()).await.is_err() {
+        let input = self.input.as_mut().unwrap();
+        if input.write_all(line.as_bytes()).await.is_err() {
             self.gave_up().await;
         }
     }
