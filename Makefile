@@ -74,7 +74,7 @@ endif
 	@$(STEP) "token service under load" cargo run --locked --release -p countersign-tokens --example token_load -- \
 		$(if $(filter no,$(HYDRA)),,--hydra "$$(scripts/peers hydra)/hydra") $(LOAD)
 
-bench-store: ## The token service's store on PostgreSQL beside 10 million refresh tokens and 1 million revocations, which need 20 GB in /tmp, and beside a thousandth of them: TOKENS=200000 REVOCATIONS=20000 for fewer (root, for huge pages)
+bench-store: ## The token service's store on PostgreSQL beside 10 million refresh tokens and 1 million revocations, which need 20 GB in /tmp, and beside 10,000 and 1,000: TOKENS=200000 REVOCATIONS=20000 for fewer (root, for huge pages)
 	@$(STEP) "store, small and full" scripts/huge-pages 6600 cargo run --locked --release -p countersign-tokens --example store_load -- \
 		--postgres --tokens $(TOKENS) --revocations $(REVOCATIONS)
 

@@ -13,13 +13,11 @@ pub struct Content {
 }
 
 impl Content {
-    /// A thousandth of it.
-    pub fn thousandth(&self) -> Self {
-        Self {
-            tokens: self.tokens.div_ceil(1000),
-            revocations: self.revocations.div_ceil(1000),
-        }
-    }
+    /// Little, and enough to be planned for in the same way: a table of a page or two is read whole.
+    pub const SMALL: Self = Self {
+        tokens: 10_000,
+        revocations: 1_000,
+    };
 
     /// Puts it there, as if it had come one by one, and leaves nothing of that for the server to do.
     pub fn put(&self, server: &Server, database: &str) {

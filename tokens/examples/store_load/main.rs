@@ -1,6 +1,6 @@
 //! How fast the store is: values used once, refresh tokens rotated and found, handles, revocations; on SQLite, or on a PostgreSQL
 //! server of its own. With `--tokens` or `--revocations` each operation is measured twice there: in a database that so many were put
-//! into, and in one with a thousandth of it. It fails where one takes longer in the full one by more than a fifth.
+//! into, and in one with 10,000 and 1,000. It fails where one takes longer in the full one by more than a fifth.
 //! `make bench-store`.
 #![allow(
     clippy::unwrap_used,
@@ -78,7 +78,7 @@ async fn main() -> Result<()> {
         content.put(&server, name);
         anyhow::Ok(load(open(&url).await?))
     };
-    let small = filled("small", content.thousandth()).await?;
+    let small = filled("small", Content::SMALL).await?;
     compare::measure(&small, &filled("full", content).await?).await
 }
 
