@@ -10,7 +10,7 @@ pub enum Once {
     Assertion,
     /// The `jti` of a DPoP proof, with its key (RFC 9449 section 11.1).
     DpopProof,
-    /// A `request_uri`, when a user has signed in (RFC 9126 section 4).
+    /// A `request_uri`, when a user has come back for it (RFC 9126 section 4).
     PushedRequest,
 }
 

@@ -160,6 +160,24 @@ async fn users(world: &World, secrets: &mut Secrets) {
         .await;
     let pushed = world.post_as("shop/app", "/par", &[("response_type", "code")]).await;
     pushed.refused("invalid_request");
+    two_for_one_request(world, secrets).await;
+}
+
+/// Two browsers open a link, and both come back.
+async fn two_for_one_request(world: &World, secrets: &mut Secrets) {
+    let request = world.request("shop/pushing", &[("client_id", "")]);
+    let request: Vec<(&str, &str)> = request.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let pushed = world.post_as("shop/pushing", "/par", &request).await;
+    let uri = pushed.body["request_uri"].as_str().unwrap();
+    secrets.add("the request_uri", uri.rsplit_once(':').unwrap().1);
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", "shop/pushing")
+        .append_pair("request_uri", uri)
+        .finish();
+    let path = format!("/authorize?{query}");
+    let (one, two) = (world.visit(&path, None).await, world.visit(&path, None).await);
+    secrets.add("a code", &world.sign_in(&one, "alice").await.parameter("code").unwrap());
+    world.sign_in(&two, "mallory").await.tells_the_client("invalid_request");
 }
 
 #[tokio::test]
@@ -182,6 +200,10 @@ async fn rfc9700_4_2_no_log_holds_a_secret_at_any_level() {
     let mut secrets = Secrets::default();
     all_grants(&world, &ci, &mut secrets).await;
     let text = String::from_utf8_lossy(&kept.0.lock().unwrap()).into_owned();
+    let events = ["AssertionReplay", "CodeReplay", "RequestReplay"].map(|event| format!("event=\"{event}\""));
+    for event in &events {
+        assert!(text.contains(event), "{event} is written");
+    }
     for written in ["countersign_decision", "countersign_security", "TRACE"] {
         assert!(text.contains(written), "{written} is written");
     }
