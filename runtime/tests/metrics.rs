@@ -37,7 +37,7 @@ async fn what_the_collector_missed_stands_beside_the_other_metrics() {
     let stop = CancellationToken::new();
     let server = tokio::spawn(serve(address, Arc::new(registry), is_ready, stop.clone()));
     let client = reqwest::Client::builder()
-        .timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(30))
         .build()
         .unwrap();
     let metrics = async || loop {

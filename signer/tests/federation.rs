@@ -28,7 +28,7 @@ use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What a fetch gets in these tests.
-const LIMIT: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(5);
 
 struct Ca(CertifiedIssuer<'static, KeyPair>);
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
@@ -22,10 +23,11 @@ struct ByIssuer {
     issuer: String,
 }
 
-/// How long requests take, when keys turn, and whether the store answers.
+/// How long requests take, how many secrets are hashed, when keys turn, and whether the store answers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     requests: Family<ByEndpoint, Histogram, fn() -> Histogram>,
+    hashes: Counter,
     key_turns: Family<ByIssuer, Gauge>,
     store: Gauge,
 }
@@ -35,6 +37,7 @@ impl Default for Metrics {
         Self {
             // From half a millisecond to sixteen seconds.
             requests: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 16))),
+            hashes: Counter::default(),
             key_turns: Family::default(),
             store: Gauge::default(),
         }
@@ -50,6 +53,11 @@ impl Metrics {
             "How long requests took, by endpoint, whatever became of them",
             Unit::Seconds,
             this.requests.clone(),
+        );
+        registry.register(
+            "countersign_tokens_secrets_hashed",
+            "Secrets that were hashed to be compared, whether there is a client that has one or not",
+            this.hashes.clone(),
         );
         registry.register_with_unit(
             "countersign_tokens_signing_key_until_timestamp",
@@ -71,6 +79,16 @@ impl Metrics {
             endpoint: endpoint.name(),
         };
         self.requests.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// A secret is hashed.
+    pub fn hashes_secret(&self) {
+        self.hashes.inc();
+    }
+
+    /// How many secrets were hashed.
+    pub fn secrets_hashed(&self) -> u64 {
+        self.hashes.get()
     }
 
     /// Shows when the keys turn of the issuers that there are: their names, their keys, and for how many seconds a key signs.

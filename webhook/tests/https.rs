@@ -197,7 +197,7 @@ async fn an_end_ends_connections_and_no_request() {
         200
     );
     webhook.stop.cancel();
-    tokio::time::timeout(Duration::from_secs(5), webhook.done)
+    tokio::time::timeout(Duration::from_secs(30), webhook.done)
         .await
         .unwrap()
         .unwrap();

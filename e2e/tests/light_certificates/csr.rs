@@ -89,7 +89,7 @@ async fn an_approval_by_hand_opens_nothing() {
     let path = workloads
         .ask_as(&pod, &signing_request(&[&workloads.own_id()]).unwrap())
         .await;
-    wait_for("the approval by hand", Duration::from_secs(5), || async {
+    wait_for("the approval by hand", Duration::from_secs(20), || async {
         let mut request = workloads.get(&path).await?;
         request["status"]["conditions"] =
             json!([{"type": "Approved", "status": "True", "reason": "ByHand", "message": ""}]);

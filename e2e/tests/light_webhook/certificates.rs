@@ -34,7 +34,7 @@ async fn certificates_change_and_no_request_fails() {
         bundles.len()
     );
     assert!(certificates >= 4, "only {certificates} certificates in 75 s");
-    assert!(asked > 500, "only {asked} requests");
+    assert!(asked > 100, "only {asked} requests");
     webhook.forget().await;
 }
 
@@ -51,14 +51,14 @@ async fn a_bundle_that_somebody_resets_is_repaired() {
     for reset in [None, Some(foreign.as_str())] {
         webhook.reset_bundle(reset).await;
         let since = Instant::now();
-        wait_for("the bundle to be repaired", Duration::from_secs(5), || async {
+        wait_for("the bundle to be repaired", Duration::from_secs(20), || async {
             ensure!(webhook.bundle().await.contains(before.trim()), "it is not");
             Ok(())
         })
         .await
         .unwrap();
         println!("repaired after {} ms", since.elapsed().as_millis());
-        wait_for("requests to be answered", Duration::from_secs(5), || async {
+        wait_for("requests to be answered", Duration::from_secs(20), || async {
             server
                 .create(DRY_RUN, &object)
                 .await

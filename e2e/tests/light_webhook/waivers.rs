@@ -26,7 +26,7 @@ async fn a_waiver_counts_until_it_ends() {
     let (rule, fingerprint) = (word("[rule ").unwrap(), word("fingerprint ").unwrap());
 
     let now = k8s_openapi::jiff::Timestamp::now();
-    let ends = k8s_openapi::jiff::Timestamp::from_second(now.as_second() + 8).unwrap();
+    let ends = k8s_openapi::jiff::Timestamp::from_second(now.as_second() + 20).unwrap();
     let waiver = json!({
         "apiVersion": "countersign.dev/v1alpha1", "kind": "CredentialWaiver", "metadata": {"name": "legacy"},
         "spec": {
@@ -35,7 +35,7 @@ async fn a_waiver_counts_until_it_ends() {
         },
     });
     server.create(WAIVERS, &waiver).await.unwrap();
-    let limit = Duration::from_secs(5);
+    let limit = Duration::from_secs(15);
     wait_for("the waiver to count", limit, || async {
         let answer = server.create(DEPLOYMENTS, &object).await;
         answer.map(drop).map_err(anyhow::Error::msg)
@@ -46,7 +46,7 @@ async fn a_waiver_counts_until_it_ends() {
     assert!(server.create(DEPLOYMENTS, &other).await.is_err(), "it is for one value");
 
     // Nothing is written when it ends.
-    wait_for("the waiver to end", Duration::from_secs(12), || async {
+    wait_for("the waiver to end", Duration::from_secs(30), || async {
         ensure!(server.create(DEPLOYMENTS, &object).await.is_err(), "it still counts");
         Ok(())
     })

@@ -40,11 +40,36 @@ pub(super) async fn pretend(service: &Service) -> Result<(), Refusal> {
 async fn verify(service: &Service, hashes: Vec<String>, secret: &str) -> Result<bool, Refusal> {
     let _turn = service.limits.hashing().await?;
     let secret = Zeroizing::new(secret.as_bytes().to_vec());
+    let metrics = service.metrics.clone();
     let fits = spawn_blocking(move || {
-        let tried = hashes
-            .iter()
-            .map(|hash| Argon2::default().verify_password(&secret, hash.as_str()).is_ok());
+        let tried = hashes.iter().map(|hash| {
+            metrics.hashes_secret();
+            Argon2::default().verify_password(&secret, hash.as_str()).is_ok()
+        });
         tried.fold(false, |any, fits| any | fits)
     });
     fits.await.map_err(|_| Refusal::Unavailable("the check of secrets"))
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::password_hash::phc::PasswordHash;
+    use argon2::{Params, PasswordHasher as _};
+
+    use super::*;
+
+    /// Else it would not cost what the hash of a client costs that is there.
+    #[test]
+    fn the_hash_for_nobody_is_one_like_those_of_clients() {
+        let nobody = PasswordHash::new(NOBODY).unwrap();
+        let made = Argon2::default().hash_password(b"anything").unwrap();
+        assert_eq!(nobody.algorithm, made.algorithm);
+        assert_eq!(nobody.version, made.version);
+        assert_eq!(Params::try_from(&nobody), Params::try_from(&made));
+        assert_eq!(
+            Argon2::default().verify_password(b"nobody", NOBODY),
+            Err(argon2::password_hash::Error::PasswordInvalid),
+            "it is hashed and compared"
+        );
+    }
 }
