@@ -20,6 +20,7 @@ pub mod shell;
 mod signing_request;
 mod testbed;
 pub mod tools;
+mod turn;
 mod wait;
 mod workload;
 
@@ -31,5 +32,6 @@ pub use namespace::Namespace;
 pub use proxy::{ProxyCertificate, bare_serial};
 pub use signing_request::{SIGNING_REQUESTS, signing_request};
 pub use testbed::Testbed;
+pub use turn::Turn;
 pub use wait::wait_for;
 pub use workload::{Executed, Running, Workload};

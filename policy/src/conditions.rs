@@ -83,8 +83,8 @@ impl Finding {
         }
     }
 
-    /// Dates the condition: an unchanged status keeps its time.
-    pub fn dated(self, previous: &[Condition], generation: i64, now: Timestamp) -> Condition {
+    /// Dates the condition: an unchanged status keeps its time. `generation` is that of the object that was looked at.
+    pub fn dated(self, previous: &[Condition], generation: impl Into<Option<i64>>, now: Timestamp) -> Condition {
         let status = self
             .status
             .map_or("Unknown", |yes| if yes { "True" } else { "False" })
@@ -103,7 +103,7 @@ impl Finding {
             reason: self.reason,
             message,
             last_transition_time: since,
-            observed_generation: Some(generation),
+            observed_generation: generation.into(),
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod callers;
 pub mod client;
 pub mod clock;
+pub mod events;
 pub mod http;
 pub mod https;
 pub mod lease;

@@ -36,6 +36,7 @@ mod logged;
 pub mod node;
 pub mod pem;
 pub mod pod_certificate;
+pub mod problem;
 pub mod refusal;
 mod requests;
 mod run;

@@ -8,18 +8,20 @@
     reason = "test code: a panic is how a test fails; each user of the support takes its part"
 )]
 
+#[path = "peers/envoy.rs"]
+mod envoy;
 #[path = "peers/programs.rs"]
 mod programs;
 #[path = "agent/rig.rs"]
 mod rig;
 mod support;
 
-#[path = "agent/envoy.rs"]
-mod envoy;
-#[path = "agent/real_envoy.rs"]
-mod real_envoy;
+#[path = "agent/sds.rs"]
+mod sds;
 #[path = "agent/signer.rs"]
 mod signer;
+#[path = "agent/with_envoy.rs"]
+mod with_envoy;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

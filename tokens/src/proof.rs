@@ -4,12 +4,11 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use countersign_identity::Algorithm;
 use countersign_identity::dpop::{self, Expected, Htu, Proof};
 use countersign_identity::jws::Jws;
 use serde_json::Value;
 
-use crate::clients::thumbprint;
+use crate::clients::{self, thumbprint};
 use crate::directory::Endpoint;
 use crate::keys::Ring;
 use crate::mint::Confirmation;
@@ -24,14 +23,6 @@ pub const DPOP: &str = "dpop";
 pub const DPOP_NONCE: &str = "dpop-nonce";
 /// How old a proof may be, in seconds. It has a nonce besides, which says when it was made.
 const WINDOW: i64 = 300;
-/// The algorithms that proofs may be signed with.
-pub const ALGORITHMS: [Algorithm; 5] = [
-    Algorithm::Es256,
-    Algorithm::Es384,
-    Algorithm::EdDsa,
-    Algorithm::Ed25519,
-    Algorithm::Ps256,
-];
 /// How long a nonce is new, in seconds: answers carry another then.
 const NEW: i64 = 120;
 /// How long a nonce is good, in seconds.
@@ -98,7 +89,7 @@ fn verify(call: &Call) -> Result<Option<Proof>, Refusal> {
         method: "POST",
         uri: &htu,
         access_token: None,
-        algorithms: &ALGORITHMS,
+        algorithms: &clients::ALGORITHMS,
         window: WINDOW,
     };
     let proof = dpop::verify(proof, &expected, call.now).map_err(ProofError::from)?;

@@ -12,7 +12,6 @@
 pub mod answer;
 pub mod audit;
 pub mod cluster;
-pub mod events;
 pub mod fingerprint_key;
 pub mod flags;
 pub mod handler;

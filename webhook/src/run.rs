@@ -6,6 +6,7 @@ use std::time::Duration;
 use countersign_identity::SpiffeIdError;
 use countersign_policy::MeshSettings;
 use countersign_runtime::client::{self, ClientError};
+use countersign_runtime::events::Publisher;
 use countersign_runtime::http::{self, HttpError, Readiness};
 use countersign_runtime::https::{Limits, ServeError, Server};
 use countersign_runtime::lease::{self, Elector};
@@ -22,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::State;
 use crate::audit::{Audit, AuditMetrics};
 use crate::cluster::Cluster;
-use crate::events::Events;
 use crate::fingerprint_key::{self, KeyError};
 use crate::flags::Flags;
 use crate::handler::router;
@@ -39,6 +39,8 @@ use crate::watch::{namespaces, waivers};
 
 /// How the webhook calls itself to the API server.
 pub const USER_AGENT: &str = concat!("countersign-webhook/", env!("CARGO_PKG_VERSION"));
+/// The controller that events come from.
+const CONTROLLER: &str = "countersign.dev/webhook";
 /// How long a new authority is published before its certificate is served: API servers learn of it by a watch.
 const SETTLE: SignedDuration = SignedDuration::from_secs(3);
 /// How long the webhook goes on after it was told to stop: until nobody sends it requests any more.
@@ -115,7 +117,7 @@ pub async fn run(flags: Flags) -> Result<(), RunError> {
     let server = Server::bind(flags.listen, &current, LIMITS).await?;
 
     let (mut watches, mut parts) = follow(&client, &state, &flags.namespace);
-    let events = Events::new(client.clone(), &flags.identity);
+    let events = Publisher::new(client.clone(), CONTROLLER, &flags.identity);
     watches.spawn(own::tell(events.clone(), made));
     let (elector, leadership) = Elector::new(client.clone(), lease(&flags), flags.identity.clone());
     let audit = Audit {

@@ -6,12 +6,12 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use e2e::chart::NAMESPACE;
 use e2e::tools::{self, Scope};
-use e2e::{Namespace, Testbed};
+use e2e::{Namespace, Testbed, Turn};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::Mutex;
 
 /// The chart.
 pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
@@ -22,33 +22,30 @@ const PODS: &str = "app.kubernetes.io/component=webhook";
 pub const CONFIG_MAPS: &str = "/api/v1/{ns}/configmaps";
 pub const SECRETS: &str = "/api/v1/{ns}/secrets";
 
-/// Most tests share the webhook; those that take it away, or count what it is asked, are alone.
-static USERS: RwLock<()> = RwLock::const_new(());
 static INSTALLED: Mutex<bool> = Mutex::const_new(false);
 
 /// The installed chart, for as long as a test uses it.
 pub struct Release {
     pub testbed: Testbed,
-    _shared: Option<RwLockReadGuard<'static, ()>>,
-    _alone: Option<RwLockWriteGuard<'static, ()>>,
+    /// Tests that take the webhook away, or count what it is asked, are alone.
+    _turn: Turn,
 }
 
 impl Release {
     /// The release, beside other tests.
     pub async fn shared() -> Self {
-        Self::of(Some(USERS.read().await), None).await
+        Self::of(Turn::shared().await).await
     }
 
     /// The release, with no other test under way.
     pub async fn alone() -> Self {
-        Self::of(None, Some(USERS.write().await)).await
+        Self::of(Turn::alone().await).await
     }
 
-    async fn of(shared: Option<RwLockReadGuard<'static, ()>>, alone: Option<RwLockWriteGuard<'static, ()>>) -> Self {
+    async fn of(turn: Turn) -> Self {
         let release = Self {
             testbed: Testbed::from_env().await.unwrap(),
-            _shared: shared,
-            _alone: alone,
+            _turn: turn,
         };
         let mut installed = INSTALLED.lock().await;
         if !*installed {

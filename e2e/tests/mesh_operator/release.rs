@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::chart::NAMESPACE;
-use e2e::{Request, Testbed, shell, wait_for};
+use e2e::{Request, Testbed, Turn, shell, wait_for};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::Mutex;
 
 /// The chart.
 pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/countersign");
@@ -23,8 +23,6 @@ const PROGRAM: &str = "/countersign-operator";
 /// The operator, as the API server knows it.
 pub const ACCOUNT: &str = "system:serviceaccount:countersign-system:countersign";
 
-/// Most tests share the operator; those that kill or remove it are alone.
-static USERS: RwLock<()> = RwLock::const_new(());
 static INSTALLED: Mutex<bool> = Mutex::const_new(false);
 /// How many denials came while the release was removed.
 static EXPECTED: AtomicUsize = AtomicUsize::new(0);
@@ -32,26 +30,25 @@ static EXPECTED: AtomicUsize = AtomicUsize::new(0);
 /// The installed chart, for as long as a test uses it.
 pub struct Release {
     pub testbed: Testbed,
-    _shared: Option<RwLockReadGuard<'static, ()>>,
-    _alone: Option<RwLockWriteGuard<'static, ()>>,
+    /// Tests that kill or remove the operator are alone.
+    _turn: Turn,
 }
 
 impl Release {
     /// The release, beside other tests.
     pub async fn shared() -> Self {
-        Self::of(Some(USERS.read().await), None).await
+        Self::of(Turn::shared().await).await
     }
 
     /// The release, with no other test under way.
     pub async fn alone() -> Self {
-        Self::of(None, Some(USERS.write().await)).await
+        Self::of(Turn::alone().await).await
     }
 
-    async fn of(shared: Option<RwLockReadGuard<'static, ()>>, alone: Option<RwLockWriteGuard<'static, ()>>) -> Self {
+    async fn of(turn: Turn) -> Self {
         let release = Self {
             testbed: Testbed::from_env().await.unwrap(),
-            _shared: shared,
-            _alone: alone,
+            _turn: turn,
         };
         let mut installed = INSTALLED.lock().await;
         if !*installed {

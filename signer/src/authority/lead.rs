@@ -24,9 +24,10 @@ use super::metrics::{AuthorityMetrics, Failure};
 use super::object::Objects;
 use super::record::record;
 use super::rotation::{self, Next, Plan, Seen};
-use super::status::{Problem, View, status};
+use super::status::{View, status};
 use super::store::{Reading, SECRET, Store, Version, Written};
 use crate::bundle::Publication;
+use crate::problem::Problem;
 
 /// How long to wait when nothing is due.
 const IDLE: Duration = Duration::from_mins(1);

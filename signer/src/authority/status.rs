@@ -3,34 +3,17 @@
 use countersign_crds::certificate_authority::{
     CertificateAuthorityStatus, IntermediateStatus, NextStep, RootState, RootStatus,
 };
+use countersign_policy::conditions::Finding;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::kept::Kept;
 use super::rotation::Next;
 use crate::bundle::Publication;
+use crate::problem::Problem;
 
 /// How many places with trouble a message names.
 const NAMED: usize = 3;
-
-/// What is wrong, for the condition `Ready`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// In one word.
-    pub reason: &'static str,
-    /// What, and what to do.
-    pub message: String,
-}
-
-impl Problem {
-    /// A problem.
-    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-        }
-    }
-}
 
 /// What the status is made of.
 pub struct View<'a> {
@@ -117,21 +100,8 @@ fn ready(view: &View<'_>, now: Timestamp) -> Condition {
         }
     };
     notes.extend(publication_notes(view.publication));
-    let status = if signs { "True" } else { "False" };
-    let before = view
-        .previous
-        .and_then(|previous| previous.conditions.iter().find(|condition| condition.type_ == "Ready"));
-    let since = before
-        .filter(|before| before.status == status)
-        .map(|before| before.last_transition_time.clone());
-    Condition {
-        type_: "Ready".to_owned(),
-        status: status.to_owned(),
-        reason: reason.to_owned(),
-        message: notes.join("; "),
-        observed_generation: view.generation,
-        last_transition_time: since.unwrap_or(Time(now)),
-    }
+    let previous = view.previous.map_or(&[][..], |previous| &previous.conditions);
+    Finding::new("Ready", Some(signs), reason, notes.join("; ")).dated(previous, view.generation, now)
 }
 
 fn publication_notes(publication: &Publication) -> Vec<String> {

@@ -4,30 +4,12 @@ use countersign_identity::Bundle;
 
 use super::fetch::Answer;
 use super::object::Wanted;
+use crate::problem::Problem;
 
 /// The largest bundle that is kept, in bytes: some hundred keys.
 const LARGEST_KEPT: usize = 128 * 1024;
 /// How many of the keys that were passed over are named.
 const NAMED: usize = 3;
-
-/// What is wrong, for a condition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The reason, in one word.
-    pub reason: &'static str,
-    /// What it is, and what to do.
-    pub message: String,
-}
-
-impl Problem {
-    /// Something that is wrong.
-    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-        }
-    }
-}
 
 /// A bundle that was fetched and taken.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, ETAG, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Response, StatusCode};
 
-use super::accept::Problem;
+use crate::problem::Problem;
 
 /// How long a fetch may take, redirects included.
 pub const LIMIT: Duration = Duration::from_secs(10);

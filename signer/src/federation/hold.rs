@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use countersign_identity::TrustDomain;
 
-use super::accept::Problem;
 use super::object::{Seen, Wanted};
 use super::publish::bundle_name;
+use crate::problem::Problem;
 
 /// For each object by its name, what it asks for, or why it has no effect. Of two that ask for one trust domain, the older
 /// holds; and so of two whose trust domains could not be told apart by the names of their `ClusterTrustBundles`.

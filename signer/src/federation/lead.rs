@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::accept::{Problem, Stored, accept};
+use super::accept::{Stored, accept};
 use super::fetch::{Answer, FetchError, Fetcher, LIMIT, Request};
 use super::follow::{Follower, Reading};
 use super::hold::verdicts;
@@ -25,6 +25,7 @@ use super::metrics::{FederationMetrics, Outcome};
 use super::object::{Seen, Wanted};
 use super::status::{View, status};
 use super::track::{Track, interval};
+use crate::problem::Problem;
 
 mod objects;
 mod write;

@@ -29,7 +29,7 @@ mod publish;
 mod status;
 mod track;
 
-pub use accept::{Problem, Stored, accept};
+pub use accept::{Stored, accept};
 pub use fetch::{Answer, FetchError, Fetcher, Request};
 pub use follow::{Follower, Foreign};
 pub use hold::verdicts;

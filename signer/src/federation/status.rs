@@ -2,12 +2,13 @@
 
 use countersign_crds::federated_trust_domain::FederatedTrustDomainStatus;
 use countersign_identity::Bundle;
+use countersign_policy::conditions::Finding;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::accept::Problem;
 use super::object::{Seen, Wanted};
 use super::track::Track;
+use crate::problem::Problem;
 
 /// What a status is made of.
 pub struct View<'a> {
@@ -45,26 +46,15 @@ fn valid_roots(bundle: &Bundle, now: Timestamp) -> usize {
 }
 
 fn ready(view: &View<'_>, roots: usize, jwt_keys: usize, now: Timestamp) -> Condition {
-    let (status, reason, message) = judge(view, roots, jwt_keys);
-    let before = view.seen.status.as_ref();
-    let before = before.and_then(|status| status.conditions.iter().find(|condition| condition.type_ == "Ready"));
-    let since = before
-        .filter(|before| before.status == status)
-        .map(|before| before.last_transition_time.clone());
-    Condition {
-        type_: "Ready".to_owned(),
-        status: status.to_owned(),
-        reason: reason.to_owned(),
-        message,
-        observed_generation: view.seen.generation,
-        last_transition_time: since.unwrap_or(Time(now)),
-    }
+    let previous = view.seen.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    judge(view, roots, jwt_keys).dated(previous, view.seen.generation, now)
 }
 
-fn judge(view: &View<'_>, roots: usize, jwt_keys: usize) -> (&'static str, &'static str, String) {
+fn judge(view: &View<'_>, roots: usize, jwt_keys: usize) -> Finding {
+    let found = |status, reason, message| Finding::new("Ready", status, reason, message);
     let wanted = match view.verdict {
         Ok(wanted) => wanted,
-        Err(problem) => return ("False", problem.reason, problem.message.clone()),
+        Err(problem) => return found(Some(false), problem.reason, problem.message.clone()),
     };
     let domain = &wanted.domain;
     let problem = view
@@ -72,12 +62,12 @@ fn judge(view: &View<'_>, roots: usize, jwt_keys: usize) -> (&'static str, &'sta
         .or_else(|| view.track.and_then(|track| track.problem.as_ref()));
     let Some(bundle) = view.bundle else {
         return match problem {
-            Some(problem) => (
-                "False",
+            Some(problem) => found(
+                Some(false),
                 problem.reason,
                 format!("nothing of {domain} is trusted: {}", problem.message),
             ),
-            None => ("Unknown", "Pending", format!("the bundle of {domain} is being fetched")),
+            None => found(None, "Pending", format!("the bundle of {domain} is being fetched")),
         };
     };
     let mut notes = Vec::new();
@@ -111,7 +101,7 @@ fn judge(view: &View<'_>, roots: usize, jwt_keys: usize) -> (&'static str, &'sta
         (None, true) => "Verifying",
         (None, false) => "Empty",
     };
-    (if usable { "True" } else { "False" }, reason, notes.join("; "))
+    found(Some(usable), reason, notes.join("; "))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::accept::Problem;
 use crate::authority::rotation::after;
+use crate::problem::Problem;
 
 /// How often a bundle is fetched that does not say itself how often (SPIFFE Trust Domain and Bundle standard, section 4.1.2).
 const USUAL: SignedDuration = SignedDuration::from_mins(5);

@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use countersign_crds::ServiceIdentityStatus;
 use countersign_crds::service_identity::{CertificateStatus, Delivery};
 use countersign_policy::ObjectName;
+use countersign_policy::conditions::Finding;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::identities::{Entry, Index, delivery_name};
 
-/// The reason of a condition on a Secret that was not looked at yet.
-const PENDING: &str = "SecretPending";
+/// The condition that says whether a private key is in a Secret.
+const KEY_AT_REST: &str = "KeyAtRest";
 
 /// How the Secret of an identity stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +81,8 @@ pub fn summarize(index: &Index, entry: &Entry, secret: Option<&SecretState>, now
         .iter()
         .max_by_key(|issued| (issued.issued_at.0, &issued.serial_number));
     let delivery: BTreeSet<Delivery> = live.iter().flat_map(|issued| issued.delivery.iter().copied()).collect();
-    let conditions = [issued(index, entry, &delivery), key_at_rest(entry, secret)]
-        .map(|said| settle(said, entry.meta.generation, &old.conditions, now));
+    let issued = issued(index, entry, &delivery).dated(&old.conditions, entry.meta.generation, now);
+    let conditions = vec![issued, key_at_rest(entry, secret, now)];
     let status = ServiceIdentityStatus {
         live: Some(live.iter().map(|issued| issued.live).sum()),
         delivery: delivery.into_iter().collect(),
@@ -89,7 +90,7 @@ pub fn summarize(index: &Index, entry: &Entry, secret: Option<&SecretState>, now
             serial_number: issued.serial_number.clone(),
             not_after: issued.not_after.clone(),
         }),
-        conditions: conditions.to_vec(),
+        conditions,
         ..ServiceIdentityStatus::default()
     };
     let same = (status.live, &status.delivery, &status.certificate) == (old.live, &old.delivery, &old.certificate)
@@ -106,20 +107,8 @@ pub fn summarize(index: &Index, entry: &Entry, secret: Option<&SecretState>, now
     }
 }
 
-struct Said {
-    kind: &'static str,
-    holds: bool,
-    reason: &'static str,
-    message: String,
-}
-
-fn issued(index: &Index, entry: &Entry, delivery: &BTreeSet<Delivery>) -> Said {
-    let said = |holds, reason, message| Said {
-        kind: "Issued",
-        holds,
-        reason,
-        message,
-    };
+fn issued(index: &Index, entry: &Entry, delivery: &BTreeSet<Delivery>) -> Finding {
+    let said = |holds, reason, message| Finding::new("Issued", Some(holds), reason, message);
     if let Some(other) = index.conflict(entry) {
         let message = format!("{other} is older and holds the service account: certificates are issued as it says");
         return said(false, "Conflicted", message);
@@ -146,12 +135,10 @@ fn issued(index: &Index, entry: &Entry, delivery: &BTreeSet<Delivery>) -> Said {
     )
 }
 
-fn key_at_rest(entry: &Entry, secret: Option<&SecretState>) -> Said {
-    let said = |holds, reason, message| Said {
-        kind: "KeyAtRest",
-        holds,
-        reason,
-        message,
+fn key_at_rest(entry: &Entry, secret: Option<&SecretState>, now: Timestamp) -> Condition {
+    let old = &entry.status.conditions;
+    let said = |holds, reason, message| {
+        Finding::new(KEY_AT_REST, Some(holds), reason, message).dated(old, entry.meta.generation, now)
     };
     let namespace = &entry.name().namespace;
     match secret {
@@ -163,7 +150,11 @@ fn key_at_rest(entry: &Entry, secret: Option<&SecretState>) -> Said {
             said(true, "Secret", message)
         }
         Some(SecretState::Failed { reason, message }) => said(false, reason, message.clone()),
-        None if asks_for_secret(entry) => said(false, PENDING, "the Secret was not looked at yet".to_owned()),
+        None if asks_for_secret(entry) => {
+            // A replica that has just begun to lead leaves what the one before it found, until it has looked itself.
+            let before = old.iter().find(|old| old.type_ == KEY_AT_REST).cloned();
+            before.unwrap_or_else(|| said(false, "SecretPending", "the Secret was not looked at yet".to_owned()))
+        }
         None => said(
             false,
             "NoSecret",
@@ -175,26 +166,6 @@ fn key_at_rest(entry: &Entry, secret: Option<&SecretState>) -> Said {
 fn asks_for_secret(entry: &Entry) -> bool {
     let identity = entry.parsed.identity.as_ref();
     identity.is_ok_and(|identity| identity.delivery.contains(&Delivery::Secret))
-}
-
-/// A condition whose time is that of its last change of status.
-fn settle(said: Said, generation: i64, old: &[Condition], now: Timestamp) -> Condition {
-    // A replica that has just begun to lead leaves what the one before it found, until it has looked itself.
-    if said.reason == PENDING
-        && let Some(found) = old.iter().find(|old| old.type_ == said.kind)
-    {
-        return found.clone();
-    }
-    let status = if said.holds { "True" } else { "False" };
-    let before = old.iter().find(|old| old.type_ == said.kind && old.status == status);
-    Condition {
-        type_: said.kind.to_owned(),
-        status: status.to_owned(),
-        reason: said.reason.to_owned(),
-        message: said.message,
-        observed_generation: Some(generation),
-        last_transition_time: before.map_or(Time(now), |before| before.last_transition_time.clone()),
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
     reason = "test code: a panic is how a test fails; each user of the support takes its part"
 )]
 
+mod envoy;
 mod issued;
 mod programs;
 mod tls;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use countersign_identity::KeySet;
 use countersign_identity::assertion::{self, Assertion, AssertionError, Expected, Purpose};
 use countersign_identity::jws::JwsError;
-use countersign_identity::{Algorithm, KeySet};
 use countersign_policy::tokens::{Authentication, Client};
 
 use crate::directory::Endpoint;
@@ -17,15 +17,6 @@ use crate::store::Once;
 /// How far in the future an assertion may end, in seconds: as long it has to be remembered. Authlib's end after an hour, unless
 /// it is told otherwise.
 const LONGEST: i64 = 3600;
-/// The algorithms that clients may sign with (FAPI 2.0 section 5.4.1, and ECDSA on P-384). A key whose JWK names its `alg` takes
-/// that one only.
-pub const ALGORITHMS: [Algorithm; 5] = [
-    Algorithm::Es256,
-    Algorithm::Es384,
-    Algorithm::EdDsa,
-    Algorithm::Ed25519,
-    Algorithm::Ps256,
-];
 
 /// Why an assertion counts for nothing.
 pub enum Rejected {
@@ -77,7 +68,7 @@ pub async fn verify(
         issuer: &id,
         audiences: if strict { &all[..1] } else { all },
         audience_array: !strict,
-        algorithms: &ALGORITHMS,
+        algorithms: &super::ALGORITHMS,
         longest: LONGEST,
     };
     let verified = by_keys(service, call, client, text, &expected).await?;

@@ -7,6 +7,7 @@ pub mod secret;
 
 use std::sync::Arc;
 
+use countersign_identity::Algorithm;
 use countersign_policy::tokens::{Authentication, Client};
 
 pub use certificate::thumbprint;
@@ -16,6 +17,16 @@ use crate::directory::Party;
 use crate::protocol::Refusal;
 use crate::protocol::refusal::ClientError;
 use crate::service::{Call, Service};
+
+/// The algorithms that clients may sign with, assertions and DPoP proofs (FAPI 2.0 section 5.4.1, and ECDSA on P-384). A key whose
+/// JWK names its `alg` takes that one only.
+pub const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::EdDsa,
+    Algorithm::Ed25519,
+    Algorithm::Ps256,
+];
 
 /// Finds out who asks, by the one way that was agreed on with it.
 ///

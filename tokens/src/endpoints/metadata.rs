@@ -5,7 +5,7 @@ use countersign_identity::Algorithm;
 use serde_json::{Value, json};
 
 use super::answer;
-use crate::clients::assertion::ALGORITHMS;
+use crate::clients;
 use crate::directory::Endpoint;
 use crate::grants::{JWT_BEARER, OPENID, TOKEN_EXCHANGE};
 use crate::keys::schedule::AHEAD;
@@ -27,8 +27,7 @@ pub(super) fn answer(call: &Call) -> Response {
 fn document(call: &Call) -> Value {
     let managed = &call.issuer.managed;
     let url = |endpoint| call.issuer.place.url(endpoint);
-    let assertion_algorithms: Vec<&str> = ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect();
-    let proof_algorithms: Vec<&str> = crate::proof::ALGORITHMS.iter().copied().map(Algorithm::name).collect();
+    let algorithms: Vec<&str> = clients::ALGORITHMS.iter().copied().map(Algorithm::name).collect();
     let mut scopes: Vec<&str> = managed
         .audiences
         .values()
@@ -45,12 +44,12 @@ fn document(call: &Call) -> Value {
         "revocation_endpoint": url(Endpoint::Revoke),
         "revocation_list_endpoint": url(Endpoint::Revocations),
         "token_endpoint_auth_methods_supported": methods,
-        "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_endpoint_auth_methods_supported": methods[..5],
-        "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "revocation_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
-        "dpop_signing_alg_values_supported": proof_algorithms,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "dpop_signing_alg_values_supported": algorithms,
         "tls_client_certificate_bound_access_tokens": true,
         "response_types_supported": [],
         "resource_indicators_supported": true,

@@ -306,7 +306,7 @@ async fn rfc9449_4_3_12_at_an_api_the_proof_names_the_token() {
         method: "GET",
         uri: &uri,
         access_token: Some(told.token()),
-        algorithms: &countersign_tokens::proof::ALGORITHMS,
+        algorithms: &countersign_tokens::clients::ALGORITHMS,
         window: 60,
     };
     let now = asks.rig.now();

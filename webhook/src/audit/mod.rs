@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_runtime::clock;
+use countersign_runtime::events::{EventType, Happening, Publisher};
 use countersign_runtime::lease::Leadership;
 use countersign_scan::{Action, ObjectId};
 use futures::FutureExt as _;
@@ -39,7 +40,6 @@ use tracing::{error, info, warn};
 
 use crate::answer::State;
 use crate::cluster::Caps;
-use crate::events::Events;
 use allowance::Allowance;
 use book::{Book, News};
 use flush::Flush;
@@ -66,7 +66,7 @@ pub struct Audit {
     /// What requests are judged by.
     pub state: Arc<State>,
     /// Tells of what is found.
-    pub events: Events,
+    pub events: Publisher,
     /// What is counted.
     pub metrics: AuditMetrics,
     /// Whether this replica does the audit.
@@ -253,7 +253,14 @@ impl Round<'_> {
             ..ObjectReference::default()
         };
         let events = self.audit.events.clone();
-        tokio::spawn(async move { events.warning(about, "CredentialFound", "Audit", note).await });
+        let found = Happening {
+            event_type: EventType::Warning,
+            about,
+            reason: "CredentialFound".to_owned(),
+            action: "Audit",
+            note,
+        };
+        tokio::spawn(async move { events.publish(found).await });
     }
 }
 

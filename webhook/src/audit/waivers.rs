@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_crds::{CredentialWaiverStatus, GROUP, VERSION};
+use countersign_policy::conditions::Finding;
 use countersign_scan::{Waiver, WaiverProblem};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
@@ -122,23 +122,14 @@ impl Kept {
 
     fn judged(&self, covers: Option<i64>, now: Timestamp) -> CredentialWaiverStatus {
         let (active, reason, message) = self.condition(covers, now);
-        let status = if active { "True" } else { "False" };
-        let earlier = self.status.conditions.iter();
-        let since = earlier
-            .into_iter()
-            .find(|condition| condition.type_ == ACTIVE && condition.status == status)
-            .map_or(Time(now), |condition| condition.last_transition_time.clone());
         CredentialWaiverStatus {
             observed_generation: Some(self.generation),
             covers: if active { covers } else { Some(0) },
-            conditions: vec![Condition {
-                type_: ACTIVE.to_owned(),
-                status: status.to_owned(),
-                reason: reason.to_owned(),
-                message,
-                last_transition_time: since,
-                observed_generation: Some(self.generation),
-            }],
+            conditions: vec![Finding::new(ACTIVE, Some(active), reason, message).dated(
+                &self.status.conditions,
+                self.generation,
+                now,
+            )],
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use countersign_crds::GROUP;
 use countersign_policy::admission::{self, Change, Kind};
 use countersign_policy::{MeshSettings, ObjectName};
+use countersign_runtime::events::{EventType, Happening, Publisher};
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::Value;
@@ -19,7 +20,6 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::events::Events;
 use crate::review::{Reason, Request, Verdict};
 pub use waiver::Made;
 pub use world::Gathered;
@@ -165,9 +165,16 @@ impl Reader {
 }
 
 /// Publishes an event for each waiver that is made.
-pub async fn tell(events: Events, mut made: Receiver<Made>) {
+pub async fn tell(events: Publisher, mut made: Receiver<Made>) {
     while let Some(made) = made.recv().await {
-        events.normal(made.about, "Waived", "Waive", made.note).await;
+        let waived = Happening {
+            event_type: EventType::Normal,
+            about: made.about,
+            reason: "Waived".to_owned(),
+            action: "Waive",
+            note: made.note,
+        };
+        events.publish(waived).await;
     }
 }
 

@@ -1,6 +1,8 @@
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::*;
 
 fn now() -> Timestamp {

@@ -2,6 +2,8 @@ use rstest::rstest;
 
 use super::super::follow::Look;
 use super::super::testing::name;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::*;
 
 /// 2027-01-15T08:00:00Z
