@@ -28,13 +28,26 @@ const NEW: i64 = 120;
 /// How long a nonce is good, in seconds.
 const GOOD: i64 = 300;
 
-/// The key that a request proves to hold, if it does.
+/// The key that a request for a token proves to hold, if it does.
 ///
 /// # Errors
 ///
 /// If there is a proof, and it is not good: it is never ignored.
 pub async fn confirm(service: &Service, call: &Call) -> Result<Option<Confirmation>, Refusal> {
-    match verify(call)? {
+    confirm_with(service, call, None).await
+}
+
+/// The key that a request proves to hold, which comes with this access token (RFC 9449 section 7): a proof must be for it.
+///
+/// # Errors
+///
+/// If there is a proof, and it is not good.
+pub async fn confirm_with(
+    service: &Service,
+    call: &Call,
+    token: Option<&str>,
+) -> Result<Option<Confirmation>, Refusal> {
+    match verify(call, token)? {
         Some(proof) => {
             let seen = digest(&["dpop", call.issuer_id(), &proof.thumbprint, &proof.jti]);
             // Beyond its window, and that of its nonce, it is refused anyway.
@@ -73,7 +86,7 @@ pub fn ask_for_nonce(call: &Call) -> Result<(), Refusal> {
     }
 }
 
-fn verify(call: &Call) -> Result<Option<Proof>, Refusal> {
+fn verify(call: &Call, token: Option<&str>) -> Result<Option<Proof>, Refusal> {
     let mut headers = call.headers.get_all(DPOP).iter();
     let header = match (headers.next(), headers.next()) {
         (None, _) => return Ok(None),
@@ -86,9 +99,9 @@ fn verify(call: &Call) -> Result<Option<Proof>, Refusal> {
     let url = call.url();
     let htu = Htu::parse(&url).map_err(|_| Refusal::Malformed("the issuer has no usable URL"))?;
     let expected = Expected {
-        method: "POST",
+        method: call.method.as_str(),
         uri: &htu,
-        access_token: None,
+        access_token: token,
         algorithms: &clients::ALGORITHMS,
         window: WINDOW,
     };

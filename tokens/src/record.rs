@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
 use crate::directory::{Endpoint, Party, Permit};
+use crate::mint::{AccessClaims, Confirmation};
 use crate::protocol::Refusal;
 
 /// What is found out about a request while it is answered.
@@ -53,6 +54,16 @@ impl Draft {
     pub fn permit(&mut self, permit: &Permit) {
         self.audience = Some(permit.audience.clone());
         self.scopes = permit.scopes.iter().cloned().collect();
+    }
+
+    /// An access token that was shown, whoever did.
+    pub fn shown(&mut self, claims: &AccessClaims) {
+        self.subject = Some(claims.sub.clone());
+        self.audience = Some(claims.aud.clone());
+        self.scopes = claims.scope.split_whitespace().map(str::to_owned).collect();
+        self.key = claims.cnf.as_ref().map(Confirmation::text);
+        self.token = Some(claims.jti.clone());
+        self.family.clone_from(&claims.sid);
     }
 
     /// What a partner signed. Its payload is no secret and its signature is left out, so that the record cannot be used.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand::SecureRandom;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
@@ -62,6 +62,8 @@ pub struct Call {
     pub directory: Arc<Directory>,
     /// When it came, in seconds since 1970.
     pub now: i64,
+    /// Its method.
+    pub method: Method,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its parameters.

@@ -17,6 +17,8 @@ pub enum Endpoint {
     Introspect,
     /// RFC 7009.
     Revoke,
+    /// OpenID Connect Core 1.0 section 5.3.
+    UserInfo,
     /// RFC 7517.
     Jwks,
     /// RFC 8414, and OpenID Connect Discovery 1.0.
@@ -27,13 +29,14 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them but the metadata, which has places of its own.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Token,
         Self::PushedAuthorization,
         Self::Authorize,
         Self::Callback,
         Self::Introspect,
         Self::Revoke,
+        Self::UserInfo,
         Self::Jwks,
         Self::Revocations,
     ];
@@ -47,6 +50,7 @@ impl Endpoint {
             Self::Callback => "/callback",
             Self::Introspect => "/introspect",
             Self::Revoke => "/revoke",
+            Self::UserInfo => "/userinfo",
             Self::Jwks => "/jwks",
             Self::Metadata => OPENID,
             Self::Revocations => "/revocations",

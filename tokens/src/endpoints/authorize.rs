@@ -14,7 +14,8 @@ use url::Url;
 
 use super::{answer, browser, pushed};
 use crate::directory::{Endpoint, Party};
-use crate::grants::{Authorized, OPENID};
+use crate::grants::{Authorized, OPENID_SCOPES};
+use crate::mint;
 use crate::protocol::{Form, Refusal};
 use crate::record::Draft;
 use crate::service::{Call, Service, digest};
@@ -231,9 +232,9 @@ pub(super) fn authorized(
     let (own, openid): (Vec<&str>, bool) = (
         scope
             .split(' ')
-            .filter(|scope| !OPENID.contains(scope) && !scope.is_empty())
+            .filter(|scope| !OPENID_SCOPES.contains(scope) && !scope.is_empty())
             .collect(),
-        scope.split(' ').any(|one| one == "openid"),
+        scope.split(' ').any(|one| one == mint::OPENID),
     );
     let mut asked: Form = form.all("resource").map(|value| ("resource", value)).collect();
     if !own.is_empty() {

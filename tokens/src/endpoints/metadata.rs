@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::answer;
 use crate::clients;
 use crate::directory::Endpoint;
-use crate::grants::{JWT_BEARER, OPENID, TOKEN_EXCHANGE};
+use crate::grants::{JWT_BEARER, OPENID_SCOPES, TOKEN_EXCHANGE};
 use crate::keys::schedule::AHEAD;
 use crate::keys::signing;
 use crate::service::Call;
@@ -56,7 +56,7 @@ fn document(call: &Call) -> Value {
     });
     if managed.upstream.is_some() {
         grants.extend(["authorization_code", "refresh_token"]);
-        scopes.extend(OPENID);
+        scopes.extend(OPENID_SCOPES);
         sign_in(call, &mut document);
     }
     scopes.sort_unstable();
@@ -71,6 +71,7 @@ fn sign_in(call: &Call, document: &mut Value) {
     let url = |endpoint| call.issuer.place.url(endpoint);
     document["authorization_endpoint"] = url(Endpoint::Authorize).into();
     document["pushed_authorization_request_endpoint"] = url(Endpoint::PushedAuthorization).into();
+    document["userinfo_endpoint"] = url(Endpoint::UserInfo).into();
     document["response_types_supported"] = json!(["code"]);
     document["response_modes_supported"] = json!(["query"]);
     document["code_challenge_methods_supported"] = json!(["S256"]);

@@ -11,6 +11,7 @@ mod request;
 mod revocations;
 mod revoke;
 mod token;
+mod userinfo;
 
 use std::sync::Arc;
 
@@ -72,6 +73,7 @@ async fn judged(
         return answer::refused(&refusal, None);
     }
     let now = (service.clock)();
+    let method = request.method().clone();
     let (form, headers) = match request::read(request).await {
         Ok(read) => read,
         Err(refusal) => {
@@ -85,6 +87,7 @@ async fn judged(
         endpoint,
         directory,
         now,
+        method,
         headers,
         form,
         peer: head.peer,
@@ -96,7 +99,7 @@ async fn judged(
 fn methods(endpoint: Endpoint) -> &'static [Method] {
     match endpoint {
         Endpoint::Token | Endpoint::PushedAuthorization | Endpoint::Introspect | Endpoint::Revoke => &[Method::POST],
-        Endpoint::Authorize => &[Method::GET, Method::POST],
+        Endpoint::Authorize | Endpoint::UserInfo => &[Method::GET, Method::POST],
         Endpoint::Callback | Endpoint::Jwks | Endpoint::Metadata | Endpoint::Revocations => &[Method::GET],
     }
 }
@@ -109,6 +112,7 @@ async fn dispatch(service: &Service, call: &Call, draft: &mut Draft) -> Response
         Endpoint::Callback => callback::answer(service, call, draft).await,
         Endpoint::Introspect => introspect::answer(service, call, draft).await,
         Endpoint::Revoke => revoke::answer(service, call, draft).await,
+        Endpoint::UserInfo => userinfo::answer(service, call, draft).await,
         Endpoint::Jwks => metadata::jwks(call),
         Endpoint::Metadata => metadata::answer(call),
         Endpoint::Revocations => revocations::answer(service, call).await,

@@ -62,12 +62,13 @@ pub(super) async fn read(request: Request) -> Result<(Form, HeaderMap), Refusal>
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    let body = collect(body).await?;
+    if !body.is_empty() && !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(Refusal::Malformed(
             "the body must be application/x-www-form-urlencoded (RFC 6749 appendix B)",
         ));
     }
-    Ok((Form::parse(&collect(body).await?)?, parts.headers))
+    Ok((Form::parse(&body)?, parts.headers))
 }
 
 async fn collect(body: Body) -> Result<Zeroizing<Vec<u8>>, Refusal> {

@@ -67,8 +67,6 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     let mut answer = tokens(service, call, &party, &authorized, confirmation, kept, draft).await?;
     if authorized.openid {
         answer.id_token = Some(id_token(call, &authorized)?);
-        // What is granted is told whole (RFC 6749 section 5.1).
-        answer.scope = format!("openid {}", answer.scope).trim_end().into();
     }
     Ok(answer)
 }
@@ -118,6 +116,7 @@ async fn tokens(
         name: authorized.subject.clone(),
         auth_time: authorized.auth_time,
         family: Some(family),
+        openid: authorized.openid,
         ..Subject::default()
     };
     let issued = issue(service, call, party, &permit, &subject, confirmation.clone(), draft).await?;

@@ -136,6 +136,8 @@ fn behalf(claims: &AccessClaims, party: &Party, until: i64) -> Result<Subject, R
         auth_time: claims.auth_time,
         until: Some(until),
         family: claims.sid.as_deref().and_then(family),
+        // Who the user is, the user let that one client know.
+        openid: false,
     })
 }
 

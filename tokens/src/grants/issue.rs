@@ -51,6 +51,8 @@ pub struct Subject {
     pub until: Option<i64>,
     /// The refresh family that the token ends with.
     pub family: Option<FamilyId>,
+    /// Whether the token says at this service who the user is, beside what it is for (`openid`).
+    pub openid: bool,
 }
 
 /// A token that was made.
@@ -87,7 +89,7 @@ pub async fn issue(
         sub: subject.name.clone(),
         aud: permit.audience.clone(),
         client_id: party.id(),
-        scope: scope(&permit.scopes),
+        scope: scope(subject.openid, &permit.scopes),
         jti: BASE64URL.encode(service.random::<16>()?),
         iat: call.now,
         exp: subject.until.map_or(ends, |until| until.min(ends)),

@@ -9,7 +9,7 @@ use super::code::Authorized;
 use super::issue::{Answer, Subject, issue};
 use crate::clients;
 use crate::directory::{Party, Permit};
-use crate::mint::{Confirmation, Handle};
+use crate::mint::{self, Confirmation, Handle};
 use crate::proof;
 use crate::protocol::Refusal;
 use crate::protocol::refusal::{ClientError, GrantError};
@@ -29,6 +29,9 @@ pub struct Granted {
     auth_time: Option<i64>,
     /// Who signed in.
     subject: String,
+    /// Whether the client may be told who that is.
+    #[serde(default)]
+    openid: bool,
     /// The key without which the family is of no use: that of a client that proves itself by nothing else (RFC 9449 section 5,
     /// RFC 8705 section 4).
     key: Option<String>,
@@ -43,6 +46,7 @@ impl Granted {
             scopes: authorized.scopes.clone(),
             auth_time: authorized.auth_time,
             subject: authorized.subject.clone(),
+            openid: authorized.openid,
             key: confirmation.filter(|_| public).map(Confirmation::text),
         }
     }
@@ -116,13 +120,12 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     if service.store.is_revoked(family.issuer.clone(), began, call.now).await? {
         return Err(GrantError::Revoked.into());
     }
-    let permit = narrowed(
-        call,
-        &party,
-        &granted.audience,
-        &granted.scopes,
-        call.form.one("scope")?,
-    )?;
+    let scope = call.form.one("scope")?;
+    let permit = narrowed(call, &party, &granted.audience, &granted.scopes, scope)?;
+    let openid = match scope.map(|scope| scope.split(' ').any(|one| one == mint::OPENID)) {
+        Some(true) if !granted.openid => return Err(Refusal::Scope(mint::OPENID.to_owned())),
+        asked => granted.openid && asked != Some(false),
+    };
     if permit.bound && confirmation.is_none() {
         return Err(Refusal::Unbound);
     }
@@ -133,6 +136,7 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
         auth_time: granted.auth_time,
         family: Some(family.id),
         until: Some(family.absolute_end),
+        openid,
         ..Subject::default()
     };
     let issued = issue(service, call, &party, &permit, &subject, confirmation, draft).await?;
@@ -196,7 +200,7 @@ pub(super) fn narrowed(
     if let Some(scope) = scope {
         let asked: Vec<&str> = scope
             .split(' ')
-            .filter(|scope| !OPENID.contains(scope) && !scope.is_empty())
+            .filter(|scope| !OPENID_SCOPES.contains(scope) && !scope.is_empty())
             .collect();
         if let Some(more) = asked.iter().find(|scope| !granted.contains(**scope)) {
             return Err(Refusal::Scope((*more).chars().take(128).collect()));
@@ -207,4 +211,4 @@ pub(super) fn narrowed(
 }
 
 /// Scopes of OpenID Connect (Core 1.0 sections 5.4 and 11) that ask for something of this service and nothing of an API.
-pub const OPENID: [&str; 2] = ["openid", "offline_access"];
+pub const OPENID_SCOPES: [&str; 2] = [mint::OPENID, "offline_access"];

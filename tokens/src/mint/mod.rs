@@ -22,7 +22,8 @@ pub struct AccessClaims {
     pub aud: String,
     /// Who asked for it.
     pub client_id: String,
-    /// What may be done there, with spaces between (RFC 6749 section 3.3); absent if nothing is named.
+    /// What may be done there, with spaces between (RFC 6749 section 3.3), and `openid` if it says at this service who signed in;
+    /// absent if nothing is named.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
     /// Its identifier.
@@ -49,6 +50,11 @@ impl AccessClaims {
     /// From claims that were verified; none if they are not those of an access token.
     pub fn read(claims: &Claims) -> Option<Self> {
         serde_json::from_value(Value::Object(claims.members().clone())).ok()
+    }
+
+    /// Whether it has this scope.
+    pub fn has(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|one| one == scope)
     }
 
     /// What it can be revoked by.
@@ -100,10 +106,15 @@ impl Confirmation {
     }
 }
 
-/// Scopes as one text.
-pub fn scope(scopes: &BTreeSet<String>) -> String {
-    scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+/// Scopes as one text, with `openid` in front of those of an API if it was asked for.
+pub fn scope(openid: bool, scopes: &BTreeSet<String>) -> String {
+    let openid = openid.then_some(OPENID);
+    let all: Vec<&str> = openid.into_iter().chain(scopes.iter().map(String::as_str)).collect();
+    all.join(" ")
 }
+
+/// The scope by which a client asks who signed in (OpenID Connect Core 1.0 section 3.1.2.1).
+pub const OPENID: &str = "openid";
 
 /// What handles, codes and refresh tokens look like: a name by which scanners of leaked secrets can find them, and 256 random
 /// bits.

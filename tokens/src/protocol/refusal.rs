@@ -43,6 +43,9 @@ pub enum Refusal {
     /// An audience that the client may not have.
     #[error("{0}")]
     Target(&'static str),
+    /// The access token with which something is asked of this service itself is not good.
+    #[error("{0}")]
+    Token(#[from] TokenError),
     /// The proof of possession is not good.
     #[error("the DPoP proof is not valid: {0}")]
     Proof(#[from] ProofError),
@@ -176,9 +179,31 @@ pub enum GrantError {
     NoIdentity,
 }
 
+/// Why an access token gets nothing here (RFC 6750 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// There is none.
+    #[error("there is no access token in the Authorization header")]
+    None,
+    /// It is none of this issuer's, past, or revoked.
+    #[error("the access token is none of this issuer's, is past its end, or was revoked")]
+    Unknown,
+    /// It is bound, and shown otherwise (RFC 9449 section 7.1, RFC 8705 section 3); or it is shown as one that is bound.
+    #[error(
+        "the access token is bound to a key that the request does not prove, or is shown with another scheme than its own"
+    )]
+    Unproven,
+    /// It was not issued for that.
+    #[error("the access token came of no sign-in with the scope `openid`")]
+    Scope,
+}
+
 /// Why a proof of possession is not good.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
+    /// There is none, where one must be (RFC 9449 section 7.1).
+    #[error("there is no DPoP header")]
+    None,
     /// There is more than one (RFC 9449 section 4.3).
     #[error("there is more than one DPoP header")]
     Several,
@@ -213,6 +238,8 @@ impl Refusal {
             Self::Grant(_) => "invalid_grant",
             Self::Scope(_) => "invalid_scope",
             Self::Target(_) => "invalid_target",
+            Self::Token(TokenError::Scope) => "insufficient_scope",
+            Self::Token(_) => "invalid_token",
             Self::Proof(_) => "invalid_dpop_proof",
             Self::Nonce => "use_dpop_nonce",
             Self::Denied => "access_denied",
@@ -224,7 +251,8 @@ impl Refusal {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Client(_) => StatusCode::UNAUTHORIZED,
+            Self::Token(TokenError::Scope) => StatusCode::FORBIDDEN,
+            Self::Client(_) | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -241,6 +269,10 @@ impl Refusal {
             }
             Self::Grant(_) => "what was shown is not valid, was used before, or is not for this client".to_owned(),
             Self::Proof(ProofError::Proof(error)) => format!("the DPoP proof is not valid: {error}"),
+            // One sentence for both: that a token would be good with a key is told to nobody who has not the key.
+            Self::Token(TokenError::Unknown | TokenError::Unproven) => {
+                "the access token is not valid, or is bound to a key that the request does not prove".to_owned()
+            }
             Self::Scope(_) => "a scope is unknown, or is not one of the client's for this audience".to_owned(),
             other => other.to_string(),
         }
@@ -272,6 +304,8 @@ impl Refusal {
             Self::Grant(error) => error.reason(),
             Self::Scope(_) => "Scope",
             Self::Target(_) => "Target",
+            Self::Token(error) => error.reason(),
+            Self::Proof(ProofError::None) => "NoProof",
             Self::Proof(ProofError::Several) => "SeveralProofs",
             Self::Proof(ProofError::Proof(_)) => "Proof",
             Self::Proof(ProofError::Replayed) => "ReplayedProof",
@@ -302,6 +336,17 @@ impl ClientError {
             Self::Secret => "Secret",
             Self::NoCertificate => "NoCertificate",
             Self::Certificate(_) => "Certificate",
+        }
+    }
+}
+
+impl TokenError {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::None => "NoToken",
+            Self::Unknown => "UnknownToken",
+            Self::Unproven => "UnprovenToken",
+            Self::Scope => "TokenScope",
         }
     }
 }

@@ -108,7 +108,7 @@ proptest! {
         let (runtime, world) = &*SERVICE;
         let pairs: Vec<(&str, &str)> = form.iter().map(|(name, value)| (&**name, &**value)).collect();
         runtime.block_on(async {
-            for path in ["/token", "/par", "/introspect", "/revoke"] {
+            for path in ["/token", "/par", "/introspect", "/revoke", "/userinfo"] {
                 let header = header.as_deref().unwrap_or("a.b.c");
                 let headers = [("dpop", header), ("authorization", header)];
                 for headers in [&headers[..0], &headers[..1], &headers[1..]] {
@@ -133,7 +133,7 @@ proptest! {
     fn bodies_are_answered(body in prop::collection::vec(any::<u8>(), 0..300)) {
         let (runtime, world) = &*SERVICE;
         runtime.block_on(async {
-            for path in ["/token", "/par", "/introspect", "/revoke", "/authorize"] {
+            for path in ["/token", "/par", "/introspect", "/revoke", "/userinfo", "/authorize"] {
                 let request = world.rig.http.post(world.rig.url(path)).body(body.clone());
                 let told = request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
                 let status = told.status().as_u16();

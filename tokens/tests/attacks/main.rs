@@ -73,3 +73,4 @@ mod sections;
 mod sign_in;
 mod stolen;
 mod upstream;
+mod userinfo;

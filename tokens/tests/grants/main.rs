@@ -18,3 +18,4 @@ mod mutual_tls;
 mod pushed;
 mod refresh;
 mod secret;
+mod userinfo;

@@ -134,7 +134,7 @@ impl World {
         assert_ne!(done["tokens"]["refresh_token"], done["next"]["refresh_token"]);
         assert_eq!(done["reused"], "invalid_grant", "a refresh token counts once");
         assert_eq!(done["dead"], "invalid_grant", "and its reuse ends the family");
-        assert_eq!(done["userinfo"], Value::Null, "it is not offered");
+        assert_eq!(done["userinfo"], json!({"sub": "user:alice"}));
     }
 }
 

@@ -14,6 +14,7 @@ mod rig;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use reqwest::Method;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::flow::upstream::SECRET;
@@ -140,6 +141,15 @@ async fn users(world: &World, secrets: &mut Secrets) {
             .await,
     );
     world.post_as("shop/app", "/introspect", &[("token", refresh)]).await;
+    let shown = format!("Bearer {}", next.token());
+    let headers = [("authorization", &*shown)];
+    let who = world
+        .rig
+        .call(&world.rig.http, Method::GET, "/userinfo", &headers)
+        .await;
+    assert_eq!(who.body["sub"], "user:alice");
+    let form = [("access_token", next.token())];
+    world.rig.post("/userinfo", &form).await.refused("invalid_request");
     world.redeem("shop/app", &code, &[]).await.refused("invalid_grant");
     world.refresh("shop/app", refresh, &[]).await.refused("invalid_grant");
     world.post_as("shop/app", "/revoke", &[("token", next.token())]).await;

@@ -40,7 +40,7 @@ use countersign_tokens::used::Used;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
@@ -318,6 +318,15 @@ impl Rig {
             request = request.header(*name, *value);
         }
         Told::of(request.body(body).send().await.unwrap()).await
+    }
+
+    /// Calls an endpoint that is a protected resource, by a client of one's own.
+    pub async fn call(&self, http: &Client, method: Method, path: &str, headers: &[(&str, &str)]) -> Told {
+        let mut request = http.request(method, self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Told::of(request.send().await.unwrap()).await
     }
 
     /// Sends a form with a proof of possession; again with the nonce that it is told, as clients do.

@@ -243,6 +243,11 @@ func (t *task) user(ctx context.Context, provider *oidc.Provider) (map[string]an
 	if err != nil {
 		return nil, err
 	}
+	// A client that shows the token, by itself.
+	userInfo, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(next))
+	if err != nil {
+		return nil, err
+	}
 	reused, err := refusal(refresh(token.RefreshToken))
 	if err != nil {
 		return nil, err
@@ -253,7 +258,7 @@ func (t *task) user(ctx context.Context, provider *oidc.Provider) (map[string]an
 	}
 	return map[string]any{
 		"url": visit, "tokens": told(token), "claims": claims, "next": told(next), "reused": reused, "dead": dead,
-		"userinfo": nil,
+		"userinfo": map[string]any{"sub": userInfo.Subject},
 	}, nil
 }
 

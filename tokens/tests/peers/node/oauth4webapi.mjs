@@ -119,8 +119,12 @@ export async function user(task) {
       (response) => oauth.processRefreshTokenResponse(as, client, response),
     )
   const next = await refresh(tokens.refresh_token)
+  const claims = oauth.getValidatedIdTokenClaims(tokens)
+  const userinfo = await twice(
+    () => oauth.userInfoRequest(as, client, next.access_token, options),
+    (response) => oauth.processUserInfoResponse(as, client, claims.sub, response),
+  )
   const reused = await refusal(() => refresh(tokens.refresh_token))
   const dead = await refusal(() => refresh(next.refresh_token))
-  const claims = oauth.getValidatedIdTokenClaims(tokens)
-  return { url: url.href, tokens, claims, next, reused, dead, userinfo: as.userinfo_endpoint ?? null }
+  return { url: url.href, tokens, claims, next, reused, dead, userinfo }
 }

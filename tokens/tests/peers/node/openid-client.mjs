@@ -67,6 +67,8 @@ export async function user(task) {
   const checks = { pkceCodeVerifier, expectedState, expectedNonce, maxAge: 600, idTokenExpected: true }
   const tokens = await client.authorizationCodeGrant(config, landed, checks, undefined, proof)
   const next = await client.refreshTokenGrant(config, tokens.refresh_token, undefined, proof)
+  // The proof is made anew with the nonce that the service wants, by the library.
+  const userinfo = await client.fetchUserInfo(config, next.access_token, tokens.claims().sub, proof)
   const reused = await refusal(() => client.refreshTokenGrant(config, tokens.refresh_token, undefined, proof))
   const dead = await refusal(() => client.refreshTokenGrant(config, next.refresh_token, undefined, proof))
   return {
@@ -77,6 +79,6 @@ export async function user(task) {
     reused,
     dead,
     after: task.method === 'none' ? null : await client.tokenIntrospection(config, next.access_token),
-    userinfo: config.serverMetadata().userinfo_endpoint ?? null,
+    userinfo,
   }
 }

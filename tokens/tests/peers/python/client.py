@@ -11,7 +11,7 @@ from authlib.common.security import generate_token
 from authlib.integrations.httpx_client import AssertionClient, OAuth2Client, OAuthError
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
-from authlib.oidc.core import CodeIDToken
+from authlib.oidc.core import CodeIDToken, UserInfo
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from authlib.oidc.discovery import get_well_known_url as openid_url
 from joserfc import jwt
@@ -150,6 +150,8 @@ def user(task):
     )
     claims.validate(leeway=120)
     following = dict(client.refresh_token(endpoint, refresh_token=tokens["refresh_token"]))
+    # It shows the token that it has by now.
+    userinfo = UserInfo(client.get(metadata["userinfo_endpoint"]).raise_for_status().json())
     reused = refusal(lambda: client.refresh_token(endpoint, refresh_token=tokens["refresh_token"]))
     dead = refusal(lambda: client.refresh_token(endpoint, refresh_token=following["refresh_token"]))
     return {
@@ -159,7 +161,7 @@ def user(task):
         "next": following,
         "reused": reused,
         "dead": dead,
-        "userinfo": metadata.get("userinfo_endpoint"),
+        "userinfo": dict(userinfo),
     }
 
 
