@@ -42,7 +42,7 @@ pub struct ManagedAudience {
     #[serde(default)]
     pub sensitivity: Sensitivity,
     /// The scopes that exist there (RFC 6749 section 3.3), each written out. Clients and workloads get some of them, and no
-    /// others.
+    /// others. `openid` and `offline_access` are OpenID Connect's, and no API's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 256),

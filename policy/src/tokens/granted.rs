@@ -6,6 +6,11 @@ use countersign_crds::token_client::GrantedAudience;
 
 use crate::parse::{Field, fields};
 
+/// The scope by which an application asks who signed in (OpenID Connect Core 1.0 section 3.1.2.1).
+pub const OPENID: &str = "openid";
+/// The scopes of OpenID Connect (Core 1.0 sections 3.1.2.1 and 11) that ask something of the token service, and are no API's.
+pub const OPENID_SCOPES: [&str; 2] = [OPENID, "offline_access"];
+
 /// An audience: a URL or a name, without wildcards or white space.
 pub(super) fn audience(text: &str) -> Result<(), String> {
     fields::literal(text)?;

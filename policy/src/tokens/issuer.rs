@@ -9,7 +9,7 @@ use countersign_crds::token_issuer::{
 };
 use serde_json::Value;
 
-use super::{Audience, Format, ManagedIssuer, Refresh, SigningAlgorithm, Upstream, granted, uri};
+use super::{Audience, Format, ManagedIssuer, OPENID_SCOPES, Refresh, SigningAlgorithm, Upstream, granted, uri};
 use crate::parse::{Field, Problem, fields, wire};
 use crate::tier;
 
@@ -92,6 +92,12 @@ fn read_audiences(wire: Vec<ManagedAudience>, field: &mut Field<'_>) -> BTreeMap
         } = audience;
         field.check(".audience", granted::audience(&name));
         let scopes = granted::scopes(&scopes, &mut field);
+        if let Some(scope) = OPENID_SCOPES.into_iter().find(|scope| scopes.contains(*scope)) {
+            field.problem(
+                ".scopes",
+                format!("`{scope}` is a scope of OpenID Connect, which every application may ask for and no API has; leave it out"),
+            );
+        }
         let namespaces = namespaces.map(|wire| read_namespaces(wire, &mut field));
         let longest = tier::longest_token(sensitivity);
         let lifetime = token_lifetime.map_or(Ok(longest), |text| match fields::seconds(&text)? {

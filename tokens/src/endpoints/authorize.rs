@@ -7,15 +7,14 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use countersign_identity::pkce;
-use countersign_policy::tokens::{Authentication, Client, Grant};
+use countersign_policy::tokens::{Authentication, Client, Grant, OPENID, OPENID_SCOPES};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{answer, browser, pushed};
 use crate::directory::{Endpoint, Party};
-use crate::grants::{Authorized, OPENID_SCOPES};
-use crate::mint;
+use crate::grants::Authorized;
 use crate::protocol::{Form, Refusal};
 use crate::record::Draft;
 use crate::service::{Call, Service, digest};
@@ -234,7 +233,7 @@ pub(super) fn authorized(
             .split(' ')
             .filter(|scope| !OPENID_SCOPES.contains(scope) && !scope.is_empty())
             .collect(),
-        scope.split(' ').any(|one| one == mint::OPENID),
+        scope.split(' ').any(|one| one == OPENID),
     );
     let mut asked: Form = form.all("resource").map(|value| ("resource", value)).collect();
     if !own.is_empty() {

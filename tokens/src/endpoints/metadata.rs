@@ -2,12 +2,13 @@
 
 use axum::response::Response;
 use countersign_identity::Algorithm;
+use countersign_policy::tokens::OPENID_SCOPES;
 use serde_json::{Value, json};
 
 use super::answer;
 use crate::clients;
 use crate::directory::Endpoint;
-use crate::grants::{JWT_BEARER, OPENID_SCOPES, TOKEN_EXCHANGE};
+use crate::grants::{JWT_BEARER, TOKEN_EXCHANGE};
 use crate::keys::schedule::AHEAD;
 use crate::keys::signing;
 use crate::service::Call;

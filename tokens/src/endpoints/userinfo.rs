@@ -3,13 +3,14 @@
 
 use axum::response::Response;
 use countersign_identity::Algorithm;
+use countersign_policy::tokens::OPENID;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer;
 use crate::clients::{ALGORITHMS, thumbprint};
-use crate::mint::{AccessClaims, Confirmation, OPENID};
+use crate::mint::{AccessClaims, Confirmation};
 use crate::own;
 use crate::proof;
 use crate::protocol::Refusal;

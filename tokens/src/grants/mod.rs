@@ -10,7 +10,7 @@ mod refresh;
 pub use code::Authorized;
 pub use exchange::family;
 pub use issue::{Answer, Issued, Subject};
-pub use refresh::{OPENID_SCOPES, kept as kept_refresh};
+pub use refresh::kept as kept_refresh;
 
 use countersign_policy::tokens::Grant;
 

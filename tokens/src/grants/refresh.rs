@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use countersign_policy::tokens::{Authentication, Client, Grant};
+use countersign_policy::tokens::{Authentication, Client, Grant, OPENID, OPENID_SCOPES};
 use serde::{Deserialize, Serialize};
 
 use super::code::Authorized;
 use super::issue::{Answer, Subject, issue};
 use crate::clients;
 use crate::directory::{Party, Permit};
-use crate::mint::{self, Confirmation, Handle};
+use crate::mint::{Confirmation, Handle};
 use crate::proof;
 use crate::protocol::Refusal;
 use crate::protocol::refusal::{ClientError, GrantError};
@@ -122,8 +122,8 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     }
     let scope = call.form.one("scope")?;
     let permit = narrowed(call, &party, &granted.audience, &granted.scopes, scope)?;
-    let openid = match scope.map(|scope| scope.split(' ').any(|one| one == mint::OPENID)) {
-        Some(true) if !granted.openid => return Err(Refusal::Scope(mint::OPENID.to_owned())),
+    let openid = match scope.map(|scope| scope.split(' ').any(|one| one == OPENID)) {
+        Some(true) if !granted.openid => return Err(Refusal::Scope(OPENID.to_owned())),
         asked => granted.openid && asked != Some(false),
     };
     if permit.bound && confirmation.is_none() {
@@ -209,6 +209,3 @@ pub(super) fn narrowed(
     }
     Ok(permit)
 }
-
-/// Scopes of OpenID Connect (Core 1.0 sections 5.4 and 11) that ask for something of this service and nothing of an API.
-pub const OPENID_SCOPES: [&str; 2] = [mint::OPENID, "offline_access"];

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use countersign_identity::Claims;
+use countersign_policy::tokens::OPENID;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -112,9 +113,6 @@ pub fn scope(openid: bool, scopes: &BTreeSet<String>) -> String {
     let all: Vec<&str> = openid.into_iter().chain(scopes.iter().map(String::as_str)).collect();
     all.join(" ")
 }
-
-/// The scope by which a client asks who signed in (OpenID Connect Core 1.0 section 3.1.2.1).
-pub const OPENID: &str = "openid";
 
 /// What handles, codes and refresh tokens look like: a name by which scanners of leaked secrets can find them, and 256 random
 /// bits.

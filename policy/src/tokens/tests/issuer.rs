@@ -82,6 +82,8 @@ fn everything_is_read() {
 #[case::twice("/audiences/0/audience", json!("payments"), "audiences[3].audience", "twice")]
 #[case::wildcard_scope("/audiences/1/scopes/0", json!("stock:*"), "audiences[1].scopes[0]", "wildcard")]
 #[case::two_scopes("/audiences/1/scopes/0", json!("a b"), "audiences[1].scopes[0]", "an entry of its own")]
+#[case::openid("/audiences/1/scopes/0", json!("openid"), "audiences[1].scopes", "OpenID Connect")]
+#[case::offline_access("/audiences/1/scopes/0", json!("offline_access"), "audiences[1].scopes", "OpenID Connect")]
 #[case::too_long_for_internal("/audiences/1/tokenLifetime", json!("61m"), "audiences[1].tokenLifetime", "60 minutes")]
 #[case::too_long_for_critical("/audiences/3/tokenLifetime", json!("5m1s"), "audiences[3].tokenLifetime", "5 minutes")]
 #[case::no_lifetime("/audiences/3/tokenLifetime", json!("0s"), "audiences[3].tokenLifetime", "zero")]
