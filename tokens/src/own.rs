@@ -1,4 +1,4 @@
-//! Tokens that the issuer gave itself: whether they are good now. One answer for introspection, exchange and revocation.
+//! Tokens that the issuer gave itself: whether they are good now. One answer for introspection, exchange, revocation and userinfo.
 
 use countersign_identity::Algorithm;
 use countersign_identity::access_token::{self, Expected};

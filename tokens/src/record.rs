@@ -1,7 +1,9 @@
 //! Every decision, written down: what the authorizer will say of a request, the token service says of a grant in the same words.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use countersign_policy::tokens::OPENID;
 use data_encoding::HEXLOWER;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -10,7 +12,7 @@ use prometheus_client::registry::Registry;
 use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
-use crate::directory::{Endpoint, Party, Permit};
+use crate::directory::{Endpoint, Party};
 use crate::mint::{AccessClaims, Confirmation};
 use crate::protocol::Refusal;
 
@@ -50,10 +52,11 @@ impl Draft {
         self.method = Some(party.method());
     }
 
-    /// What is asked for.
-    pub fn permit(&mut self, permit: &Permit) {
-        self.audience = Some(permit.audience.clone());
-        self.scopes = permit.scopes.iter().cloned().collect();
+    /// What is asked for: at which API, what may be done there, and whether it is asked besides who the user is.
+    pub fn asked(&mut self, audience: &str, scopes: &BTreeSet<String>, openid: bool) {
+        self.audience = Some(audience.to_owned());
+        let openid = openid.then(|| OPENID.to_owned());
+        self.scopes = openid.into_iter().chain(scopes.iter().cloned()).collect();
     }
 
     /// An access token that was shown, whoever did.

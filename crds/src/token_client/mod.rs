@@ -162,4 +162,7 @@ pub enum Binding {
     Optional,
     /// To a DPoP key (RFC 9449) or to the client's certificate (RFC 8705 section 3).
     Required,
+    /// To a DPoP key, also for a client that shows a certificate (RFC 9449 section 5.2, `dpop_bound_access_tokens`).
+    #[serde(rename = "DPoP")]
+    Dpop,
 }

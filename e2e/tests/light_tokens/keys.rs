@@ -50,6 +50,7 @@ async fn metrics_tell_when_the_key_turns_how_long_requests_take_and_whether_the_
             turns.as_str(),
             "countersign_tokens_request_duration_seconds_count{endpoint=\"jwks\"}",
             "countersign_tokens_store_up 1",
+            "countersign_tokens_secrets_hashed_total ",
         ] {
             anyhow::ensure!(shown.contains(line), "{line} is not among\n{shown}");
         }

@@ -56,6 +56,7 @@ pub fn client(object: ObjectName, spec: &Value) -> Result<Client, Vec<Problem>> 
             binding: match binding {
                 WireBinding::Optional => Binding::Optional,
                 WireBinding::Required => Binding::Required,
+                WireBinding::Dpop => Binding::Dpop,
             },
             require_par,
         }),

@@ -10,6 +10,8 @@ use crate::parse::{Field, fields};
 pub const OPENID: &str = "openid";
 /// The scopes of OpenID Connect (Core 1.0 sections 3.1.2.1 and 11) that ask something of the token service, and are no API's.
 pub const OPENID_SCOPES: [&str; 2] = [OPENID, "offline_access"];
+/// The scopes of OpenID Connect that ask for claims about a user (Core 1.0 section 5.4). An API may have others of these names.
+pub const CLAIM_SCOPES: [&str; 4] = ["address", "email", "phone", "profile"];
 
 /// An audience: a URL or a name, without wildcards or white space.
 pub(super) fn audience(text: &str) -> Result<(), String> {

@@ -17,7 +17,7 @@ mod workload;
 
 pub use check::{check, check_revocation, check_workload, secrets};
 pub use client::client;
-pub use granted::{OPENID, OPENID_SCOPES};
+pub use granted::{CLAIM_SCOPES, OPENID, OPENID_SCOPES};
 pub use issuer::managed_issuer;
 pub(crate) use issuer::read as read_managed;
 pub use model::{

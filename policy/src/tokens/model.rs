@@ -67,7 +67,7 @@ impl Audience {
     /// it is, workloads among them.
     pub fn binding(&self, asked: Binding) -> Binding {
         match self.sensitivity {
-            Sensitivity::Critical => Binding::Required,
+            Sensitivity::Critical => asked.max(Binding::Required),
             Sensitivity::Public | Sensitivity::Internal | Sensitivity::Sensitive => asked,
         }
     }
@@ -272,13 +272,15 @@ impl Grant {
     }
 }
 
-/// Whether tokens must be bound to a key of who asks for them.
+/// Whether tokens must be bound to a key of who asks for them: the greater, the stricter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Binding {
     /// Only where their audience is `Critical`.
     Optional,
     /// To a DPoP key (RFC 9449) or a certificate (RFC 8705).
     Required,
+    /// To a DPoP key.
+    Dpop,
 }
 
 /// A workload that may exchange what proves it for tokens.

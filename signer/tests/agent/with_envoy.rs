@@ -40,8 +40,8 @@ fn start(node: &Node, server: &Value, client: &Value) -> Envoy {
 async fn both_ends_live_by_the_agents_secrets(#[case] trusted: &str) {
     let node = Node::start().await.unwrap();
     let context = context(trusted, ID);
-    let envoy = start(&node, &context, &context);
-    let until = |status, says: &str| block_in_place(|| envoy.until(status, says));
+    let mut envoy = start(&node, &context, &context);
+    let mut until = |status, says: &str| block_in_place(|| envoy.until(status, says));
     until(200, &format!("x-client: {ID}"));
 
     // Another root: what Envoy is sent it takes, and its own certificate is not trusted any more.
@@ -64,6 +64,6 @@ async fn both_ends_live_by_the_agents_secrets(#[case] trusted: &str) {
 async fn who_is_not_expected_is_refused() {
     let node = Node::start().await.unwrap();
     let server = context("ALL", "spiffe://cluster.local/ns/shop/sa/admin");
-    let envoy = start(&node, &server, &context("ALL", ID));
-    block_in_place(|| envoy.until(503, "ALERT"));
+    let mut envoy = start(&node, &server, &context("ALL", ID));
+    block_in_place(|| envoy.until(503, "ALERT_CERTIFICATE_UNKNOWN"));
 }

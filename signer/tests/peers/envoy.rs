@@ -147,6 +147,7 @@ impl Envoy {
     fn ask(&self) -> String {
         let mut answer = String::new();
         if let Ok(mut socket) = UnixStream::connect(self.folder.path().join("outer")) {
+            socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
             socket.write_all(REQUEST.as_bytes()).unwrap();
             socket.read_to_string(&mut answer).unwrap();
         }
@@ -154,13 +155,16 @@ impl Envoy {
     }
 
     /// Asks until the answer is of this status and says this. Panics if that does not come.
-    pub fn until(&self, status: u16, says: &str) {
+    pub fn until(&mut self, status: u16, says: &str) {
         let wanted = format!("HTTP/1.1 {status}");
         let mut last = String::new();
         for _ in 0..300 {
             last = self.ask();
             if last.starts_with(&wanted) && last.contains(says) {
                 return;
+            }
+            if self.process.try_wait().unwrap().is_some() {
+                break;
             }
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -53,7 +53,7 @@ fn both_ends_verify_each_other() {
         server.write(folder.path(), "server"),
         client.write(folder.path(), "client"),
     );
-    let envoy = Envoy::start(
+    let mut envoy = Envoy::start(
         &context(&serving, &roots, &client.id),
         &context(&calling, &roots, &server.id),
         &[],
@@ -82,7 +82,7 @@ fn another_server_is_refused() {
         impostor.write(folder.path(), "server"),
         client.write(folder.path(), "client"),
     );
-    let envoy = Envoy::start(
+    let mut envoy = Envoy::start(
         &context(&serving, &roots, &client.id),
         &context(&calling, &roots, &impostor.id),
         &[],

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use countersign_policy::tokens::{Audience, Authentication, Binding, Client, Format, Grant, ManagedIssuer, Workload};
 
+use crate::mint::Confirmation;
+use crate::protocol::refusal::ProofError;
 use crate::protocol::{Form, Refusal};
 
 /// Who asks for a token.
@@ -27,8 +29,25 @@ pub struct Permit {
     pub lifetime: i64,
     /// What it is.
     pub format: Format,
-    /// Whether it must be bound to a key.
-    pub bound: bool,
+    /// Whether it must be bound to a key, and to which.
+    pub binding: Binding,
+}
+
+impl Permit {
+    /// Checks that the request proved the key that the token must be bound to.
+    ///
+    /// # Errors
+    ///
+    /// If it did not.
+    pub fn check_binding(&self, confirmation: Option<&Confirmation>) -> Result<(), Refusal> {
+        match (self.binding, confirmation) {
+            (Binding::Optional, _) | (Binding::Required, Some(_)) | (Binding::Dpop, Some(Confirmation::Key(_))) => {
+                Ok(())
+            }
+            (Binding::Required, None) => Err(Refusal::Unbound),
+            (Binding::Dpop, Some(Confirmation::Certificate(_)) | None) => Err(ProofError::None.into()),
+        }
+    }
 }
 
 impl Party {
@@ -91,7 +110,7 @@ impl Party {
             scopes: scopes.intersection(&at.scopes).cloned().collect(),
             lifetime: self.lifetime(at),
             format: at.format,
-            bound: self.bound(at),
+            binding: self.binding(at),
         })
     }
 
@@ -138,12 +157,12 @@ impl Party {
     }
 
     /// A workload in the mesh is known by its certificate beside the token, so that only its audience asks for more.
-    fn bound(&self, at: &Audience) -> bool {
+    fn binding(&self, at: &Audience) -> Binding {
         let asked = match self {
             Self::Client(client) => client.binding,
             Self::Workload(_) => Binding::Optional,
         };
-        at.binding(asked) == Binding::Required
+        at.binding(asked)
     }
 
     /// What the record calls its way of authentication.

@@ -7,14 +7,14 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use countersign_identity::pkce;
-use countersign_policy::tokens::{Authentication, Client, Grant, OPENID, OPENID_SCOPES};
+use countersign_policy::tokens::{Authentication, Client, Grant};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{answer, browser, pushed};
 use crate::directory::{Endpoint, Party};
-use crate::grants::Authorized;
+use crate::grants::{Authorized, scope};
 use crate::protocol::{Form, Refusal};
 use crate::record::Draft;
 use crate::service::{Call, Service, digest};
@@ -125,12 +125,8 @@ async fn request(service: &Service, call: &Call) -> Result<Request, Refusal> {
     let id = call.form.needed("client_id")?;
     let client = call.issuer.clients.get(id).map(Arc::clone);
     let client = client.ok_or(Refusal::NotOffered("no client of that client_id is registered here"))?;
-    if call.form.has("request") {
-        return Err(Refusal::NotOffered(
-            "request objects are not offered: push the request (RFC 9126)",
-        ));
-    }
-    let Some(uri) = call.form.one("request_uri")? else {
+    // Where a request object can be fetched is told to the client, as it is of one that is sent.
+    let Some(uri) = call.form.one("request_uri")?.filter(|uri| pushed::is_reference(uri)) else {
         if client.require_par {
             return Err(Refusal::NotPushed);
         }
@@ -209,6 +205,12 @@ pub(super) fn authorized(
 ) -> Result<Authorized, Refusal> {
     let party = Party::Client(Arc::clone(client));
     party.may(Grant::AuthorizationCode)?;
+    if form.has("request") {
+        return Err(Refusal::RequestObject);
+    }
+    if form.has("request_uri") {
+        return Err(Refusal::RequestUri);
+    }
     if form.needed("response_type")? != "code" {
         return Err(Refusal::UnsupportedResponse);
     }
@@ -228,13 +230,7 @@ pub(super) fn authorized(
     };
     short("state")?;
     let scope = form.one("scope")?.unwrap_or_default();
-    let (own, openid): (Vec<&str>, bool) = (
-        scope
-            .split(' ')
-            .filter(|scope| !OPENID_SCOPES.contains(scope) && !scope.is_empty())
-            .collect(),
-        scope.split(' ').any(|one| one == OPENID),
-    );
+    let (own, openid) = (scope::of_apis(&call.issuer.managed, scope), scope::has_openid(scope));
     let mut asked: Form = form.all("resource").map(|value| ("resource", value)).collect();
     if !own.is_empty() {
         asked.set("scope", &own.join(" "));

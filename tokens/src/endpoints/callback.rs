@@ -39,9 +39,9 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
             return answer::plain(StatusCode::BAD_REQUEST, text);
         }
     };
-    draft.client = Some(under_way.authorized.client_id.clone());
-    draft.audience = Some(under_way.authorized.audience.clone());
-    draft.scopes = under_way.authorized.scopes.iter().cloned().collect();
+    let authorized = &under_way.authorized;
+    draft.client = Some(authorized.client_id.clone());
+    draft.asked(&authorized.audience, &authorized.scopes, authorized.openid);
     let target = Target {
         redirect_uri: under_way.authorized.redirect_uri.clone(),
         state: under_way.state.clone(),

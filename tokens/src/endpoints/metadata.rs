@@ -80,6 +80,7 @@ fn sign_in(call: &Call, document: &mut Value) {
     document["require_pushed_authorization_requests"] = false.into();
     document["request_parameter_supported"] = false.into();
     document["request_uri_parameter_supported"] = false.into();
+    document["claims_supported"] = json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce"]);
     document["subject_types_supported"] = json!(["public"]);
     document["id_token_signing_alg_values_supported"] = json!([signing::name(call.issuer.managed.algorithm)]);
 }

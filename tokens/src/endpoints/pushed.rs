@@ -19,7 +19,7 @@ use crate::store::{Once, Pending};
 use crate::upstream::random_text;
 
 /// How long a pushed request waits for its user, in seconds.
-const WAITS: i64 = 90;
+const WAITS: i64 = 180;
 /// What proves the client is not kept.
 const NOT_KEPT: [&str; 4] = [
     "client_assertion",
@@ -47,7 +47,7 @@ async fn push(service: &Service, call: &Call, draft: &mut Draft) -> Result<Strin
     let Party::Client(client) = &party else {
         return Err(ClientError::OtherMethod.into());
     };
-    if call.form.has("request_uri") || call.form.has("request") {
+    if call.form.has("request_uri") {
         return Err(Refusal::NotOffered(
             "a pushed request has its parameters in itself (RFC 9126 section 2.1)",
         ));
@@ -65,16 +65,21 @@ async fn push(service: &Service, call: &Call, draft: &mut Draft) -> Result<Strin
     }
     let target = authorize::target(client, &form)?;
     authorize::authorized(call, client, &form, &target)?;
-    let uri = format!(
-        "urn:ietf:params:oauth:request_uri:{}",
-        random_text(&service.random::<32>()?)
-    );
+    let uri = format!("{REFERENCE}{}", random_text(&service.random::<32>()?));
     let text = serde_json::to_string(&form.kept(&[])).map_err(|_| Refusal::Unavailable("the store"))?;
     service
         .store
         .put_pending(Pending::PushedRequest, digest_of(call, &uri), text, call.now + WAITS)
         .await?;
     Ok(uri)
+}
+
+/// What a `request_uri` begins with that was given here (RFC 9126 section 2.2).
+const REFERENCE: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// Whether a `request_uri` is one of pushed requests, and not where a request object can be fetched (RFC 9101 section 5.2).
+pub(super) fn is_reference(uri: &str) -> bool {
+    uri.starts_with(REFERENCE)
 }
 
 /// A `request_uri` that cannot be used.

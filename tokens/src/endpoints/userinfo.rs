@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer;
 use crate::clients::{ALGORITHMS, thumbprint};
-use crate::mint::{AccessClaims, Confirmation};
+use crate::mint::Confirmation;
 use crate::own;
 use crate::proof;
 use crate::protocol::Refusal;
@@ -40,12 +40,17 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
 
 async fn tell(service: &Service, call: &Call, draft: &mut Draft) -> Result<Value, Refusal> {
     let (scheme, token) = shown(call)?;
+    // Before it is looked whether the token is good, which nobody is told who has not its key.
+    let proved = prove(service, call, scheme, token).await?;
     let claims = own::live(service, call, token).await?.ok_or(TokenError::Unknown)?;
     draft.shown(&claims);
-    prove(service, call, scheme, token, &claims).await?;
+    if !fits(scheme, claims.cnf.as_ref(), proved.as_ref()) {
+        return Err(TokenError::Unproven.into());
+    }
     draft.client = Some(claims.client_id.clone());
     draft.method = Some("access_token");
-    service.limits.client(&claims.client_id)?;
+    // Whoever has a token of a client is not the client, and must not use up what it has.
+    service.limits.claimed(&claims.client_id, call.peer)?;
     if !claims.has(OPENID) {
         return Err(TokenError::Scope.into());
     }
@@ -80,26 +85,23 @@ fn shown(call: &Call) -> Result<(Scheme, &str), Refusal> {
     }
 }
 
-/// Whoever shows a token that is bound must hold the key, and one that is bound to a DPoP key is no bearer token (RFC 9449 section
-/// 7.2).
-async fn prove(
-    service: &Service,
-    call: &Call,
-    scheme: Scheme,
-    token: &str,
-    claims: &AccessClaims,
-) -> Result<(), Refusal> {
-    match (scheme, &claims.cnf) {
-        (Scheme::Bearer, None) => Ok(()),
-        (Scheme::Bearer, Some(Confirmation::Certificate(bound))) if thumbprint(call).as_ref() == Some(bound) => Ok(()),
-        (Scheme::Dpop, Some(Confirmation::Key(bound))) => {
-            match proof::confirm_with(service, call, Some(token)).await? {
-                Some(Confirmation::Key(shown)) if shown == *bound => Ok(()),
-                Some(Confirmation::Key(_)) => Err(TokenError::Unproven.into()),
-                Some(Confirmation::Certificate(_)) | None => Err(ProofError::None.into()),
-            }
-        }
-        _ => Err(TokenError::Unproven.into()),
+/// The key that the request proves to hold.
+async fn prove(service: &Service, call: &Call, scheme: Scheme, token: &str) -> Result<Option<Confirmation>, Refusal> {
+    match scheme {
+        Scheme::Bearer => Ok(thumbprint(call).map(Confirmation::Certificate)),
+        Scheme::Dpop => match proof::confirm_with(service, call, Some(token)).await? {
+            Some(Confirmation::Key(key)) => Ok(Some(Confirmation::Key(key))),
+            Some(Confirmation::Certificate(_)) | None => Err(ProofError::None.into()),
+        },
+    }
+}
+
+/// Whether a token is shown as it must be: with its key if it has one. One that is bound to a DPoP key is no bearer token, and one
+/// that is bound to nothing is nothing else (RFC 9449 section 7).
+fn fits(scheme: Scheme, bound: Option<&Confirmation>, proved: Option<&Confirmation>) -> bool {
+    match bound {
+        None => scheme == Scheme::Bearer,
+        Some(_) => bound == proved,
     }
 }
 
@@ -120,6 +122,7 @@ fn challenged(refusal: &Refusal, call: &Call) -> Response {
         Refusal::Token(TokenError::None) => None,
         Refusal::Token(_) => shown(call).ok().map(|(scheme, _)| scheme),
         Refusal::Proof(_) | Refusal::Nonce => Some(Scheme::Dpop),
+        Refusal::Malformed(_) => Some(Scheme::Bearer),
         _ => return response,
     };
     for scheme in [Scheme::Dpop, Scheme::Bearer] {

@@ -53,7 +53,8 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     party.may(Grant::AuthorizationCode)?;
     let confirmation = proof::confirm(service, call).await?;
     let code = call.form.needed("code")?;
-    let verifier = call.form.needed("code_verifier")?;
+    // Without one it is as with a wrong one (RFC 7636 section 4.6).
+    let verifier = call.form.one("code_verifier")?.ok_or(GrantError::Verifier)?;
     let kept = digest(&["code", call.issuer_id(), code]);
     let authorized = match service.store.redeem_code(kept, call.now).await? {
         Redeemed::Fresh(text) => serde_json::from_str::<Authorized>(&text).map_err(|_| GrantError::UnknownCode)?,

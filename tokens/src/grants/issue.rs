@@ -77,12 +77,10 @@ pub async fn issue(
     confirmation: Option<Confirmation>,
     draft: &mut Draft,
 ) -> Result<Issued, Refusal> {
-    draft.permit(permit);
+    draft.asked(&permit.audience, &permit.scopes, subject.openid);
     draft.subject = Some(subject.name.clone());
     draft.key = confirmation.as_ref().map(Confirmation::text);
-    if permit.bound && confirmation.is_none() {
-        return Err(Refusal::Unbound);
-    }
+    permit.check_binding(confirmation.as_ref())?;
     let ends = call.now + permit.lifetime;
     let claims = AccessClaims {
         iss: call.issuer_id().to_owned(),

@@ -6,6 +6,7 @@ mod code;
 mod exchange;
 mod issue;
 mod refresh;
+pub mod scope;
 
 pub use code::Authorized;
 pub use exchange::family;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use countersign_policy::tokens::{Authentication, Client, Grant, OPENID, OPENID_SCOPES};
+use countersign_policy::tokens::{Authentication, Client, Grant};
 use serde::{Deserialize, Serialize};
 
 use super::code::Authorized;
 use super::issue::{Answer, Subject, issue};
+use super::scope::{has_openid, of_apis};
 use crate::clients;
 use crate::directory::{Party, Permit};
 use crate::mint::{Confirmation, Handle};
@@ -122,13 +123,8 @@ pub(super) async fn answer(service: &Service, call: &Call, draft: &mut Draft) ->
     }
     let scope = call.form.one("scope")?;
     let permit = narrowed(call, &party, &granted.audience, &granted.scopes, scope)?;
-    let openid = match scope.map(|scope| scope.split(' ').any(|one| one == OPENID)) {
-        Some(true) if !granted.openid => return Err(Refusal::Scope(OPENID.to_owned())),
-        asked => granted.openid && asked != Some(false),
-    };
-    if permit.bound && confirmation.is_none() {
-        return Err(Refusal::Unbound);
-    }
+    let openid = granted.openid && scope.is_none_or(has_openid);
+    permit.check_binding(confirmation.as_ref())?;
     let next = Handle::Refresh.text(&service.random::<32>()?);
     let family = rotate(service, call, client, digest, &next, key).await?;
     let subject = Subject {
@@ -198,14 +194,23 @@ pub(super) fn narrowed(
     let mut permit = party.permit_for(&call.issuer.managed, audience, None)?;
     permit.scopes = permit.scopes.intersection(granted).cloned().collect();
     if let Some(scope) = scope {
-        let asked: Vec<&str> = scope
-            .split(' ')
-            .filter(|scope| !OPENID_SCOPES.contains(scope) && !scope.is_empty())
-            .collect();
+        let asked = of_apis(&call.issuer.managed, scope);
         if let Some(more) = asked.iter().find(|scope| !granted.contains(**scope)) {
             return Err(Refusal::Scope((*more).chars().take(128).collect()));
         }
         permit.scopes.retain(|scope| asked.contains(&scope.as_str()));
     }
     Ok(permit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_of_before_clients_could_ask_who_signed_in_goes_on_without() {
+        let old = r#"{"audience": "https://orders.example", "scopes": ["orders.read"], "authTime": null, "subject": "user:alice", "key": null}"#;
+        let granted: Granted = serde_json::from_str(old).unwrap();
+        assert_eq!((granted.openid, granted.subject.as_str()), (false, "user:alice"));
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
+use reqwest::Method;
 use tokio::runtime::Runtime;
 
 use crate::flow::World;
@@ -115,6 +116,13 @@ proptest! {
                     let told = world.rig.send(&world.rig.http, path, &pairs, headers).await;
                     check(path, told.status.as_u16(), &told.body.to_string());
                 }
+            }
+            for scheme in ["Bearer", "DPoP"] {
+                let header = header.as_deref().unwrap_or("a.b.c");
+                let shown = format!("{scheme} {header}");
+                let headers = [("authorization", &*shown), ("dpop", header)];
+                let told = world.rig.call(&world.rig.http, Method::GET, "/userinfo", &headers).await;
+                check("/userinfo", told.status.as_u16(), &told.body.to_string());
             }
             let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
             for path in ["/authorize", "/callback"] {

@@ -24,7 +24,7 @@ async fn rfc9700_4_5_a_code_of_another_client_is_refused_and_spent() {
 #[case::another("another-verifier-which-is-as-long-as-RFC-7636-wants", "invalid_grant")]
 #[case::the_challenge("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "invalid_grant")]
 #[case::short("short", "invalid_grant")]
-#[case::missing("", "invalid_request")]
+#[case::missing("", "invalid_grant")]
 #[tokio::test]
 async fn rfc7636_4_6_the_verifier_must_fit(#[case] verifier: &str, #[case] error: &str) {
     let world = World::start().await;

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::{Method, StatusCode};
 use rstest::rstest;
 
 use crate::flow::{ORDERS, WORKLOADS, World};
@@ -103,7 +104,7 @@ async fn what_is_too_much_is_refused() {
     let world = World::start().await;
     let many = "a=b&".repeat(100);
     let large = format!("a={}", "b".repeat(70 << 10));
-    for path in ["/token", "/par", "/introspect", "/revoke", "/authorize"] {
+    for path in ["/token", "/par", "/introspect", "/revoke", "/userinfo", "/authorize"] {
         for body in [&many, &large] {
             assert_eq!(raw(&world.rig, path, FORM, body.clone()).await.status(), 400, "{path}");
         }
@@ -254,6 +255,36 @@ async fn what_is_borne_for_a_workload_ends_at_introspection_too() {
     told.refused("temporarily_unavailable");
     assert_eq!(told.status, 429);
     assert_eq!(ask("cart").await.status, 200, "each has its own measure");
+}
+
+/// Whoever has a client's token is not the client.
+#[tokio::test]
+async fn whoever_shows_a_token_uses_up_nothing_of_the_clients() {
+    let setup = Setup {
+        rates: (1000, 5),
+        ..Setup::default()
+    };
+    let world = World::start_with("", setup).await;
+    let code = world.code("shop/app", &[("scope", "openid orders.read")]).await;
+    let told = world.redeem("shop/app", &code, &[]).await;
+    let shown = format!("Bearer {}", told.token());
+    let headers = [("authorization", &*shown)];
+    let mut last = StatusCode::OK;
+    for _ in 0..50 {
+        let who = world.rig.call(&world.rig.http, Method::GET, "/userinfo", &headers);
+        last = who.await.status;
+        if last != StatusCode::OK {
+            break;
+        }
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    // The client is elsewhere.
+    let proves = world.proves("shop/app");
+    let mut form: Vec<(&str, &str)> = proves.iter().map(|(name, value)| (*name, &**value)).collect();
+    let refresh = told.body["refresh_token"].as_str().unwrap();
+    form.extend([("grant_type", "refresh_token"), ("refresh_token", refresh)]);
+    let elsewhere = world.rig.at("127.0.0.2".parse().unwrap());
+    world.rig.send(&elsewhere, "/token", &form, &[]).await.token();
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::flow::certificates::{Authority, self_signed};
-use crate::flow::{ORDERS, PAYMENTS, WORKLOADS, exchange};
+use crate::flow::{ORDERS, PAYMENTS, WORKLOADS, exchange, key};
 use crate::rig::{ISSUER, Rig, Setup, Told, token_client};
 
 const PARTNER: &str = "spiffe://cluster.local/ns/partners/sa/acme";
@@ -73,6 +73,31 @@ async fn each_certificate_is_one_clients() {
             .await
             .refused("invalid_client");
     }
+}
+
+/// RFC 9449 section 5.2: whose tokens are for proofs, gets none for its certificate.
+#[tokio::test]
+async fn a_certificate_proves_a_client_and_a_key_of_its_own_binds_its_tokens() {
+    let (pem, thumbprint) = self_signed(2090);
+    let mut both = client(&json!({"thumbprints": [thumbprint]}));
+    both["binding"] = "DPoP".into();
+    let rig = Rig::start(Setup {
+        manifests: format!("{ISSUER}{}", token_client("both", &both)),
+        ..Setup::default()
+    })
+    .await;
+    let without = ask(&rig, Some(&pem), &[("client_id", "shop/both")]).await;
+    without.refused("invalid_dpop_proof");
+    let key = key();
+    let proof = rig.proof(&key, "/token", Some(&rig.nonce(&key).await));
+    let form = [("grant_type", "client_credentials"), ("client_id", "shop/both")];
+    let http = rig.with_certificate(&pem);
+    let told = rig.send(&http, "/token", &form, &[("dpop", &proof)]).await;
+    assert_eq!(told.body["token_type"], "DPoP");
+    assert_eq!(
+        told.claims()["cnf"].as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["jkt"]
+    );
 }
 
 #[tokio::test]

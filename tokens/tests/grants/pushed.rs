@@ -130,11 +130,32 @@ async fn a_pushed_request_is_its_clients_and_ends() {
     let begun = go(&world, "shop/app", &own).await;
     world.sign_in(&begun, "alice").await.parameter("code").unwrap();
     let late = uri().await;
-    world.rig.pass(91);
+    world.rig.pass(181);
     go(&world, "shop/app", &late).await.stays();
     go(&world, "shop/app", "urn:ietf:params:oauth:request_uri:guessed")
         .await
         .stays();
+}
+
+/// RFC 9101, which is not offered. OpenID Connect Core 1.0 section 3.1.2.6 has the errors.
+#[tokio::test]
+async fn a_request_object_is_refused_by_name() {
+    let world = World::start().await;
+    for (name, value, error) in [
+        ("request", "a.b.c", "request_not_supported"),
+        (
+            "request_uri",
+            "https://app.example/request.jwt",
+            "request_uri_not_supported",
+        ),
+    ] {
+        world
+            .authorize("shop/app", &[(name, value)])
+            .await
+            .tells_the_client(error);
+        // Nor does it get around what must be pushed.
+        world.authorize("shop/pushing", &[(name, value)]).await.stays();
+    }
 }
 
 #[tokio::test]
@@ -155,7 +176,7 @@ async fn what_is_wrong_is_told_at_once() {
             "urn:ietf:params:oauth:request_uri:other",
             "invalid_request",
         ),
-        ("request", "a.b.c", "invalid_request"),
+        ("request", "a.b.c", "request_not_supported"),
         ("client_id", "shop/other", "invalid_client"),
     ] {
         push(&world, "shop/app", &[(name, value)]).await.refused(error);

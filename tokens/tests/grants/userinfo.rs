@@ -49,6 +49,27 @@ async fn a_client_is_told_who_signed_in_as_its_id_token_says() {
 }
 
 #[tokio::test]
+async fn scopes_for_claims_that_nobody_has_are_passed_over() {
+    let world = World::start().await;
+    let code = world
+        .code("shop/app", &[("scope", "openid profile email orders.read")])
+        .await;
+    let told = world.redeem("shop/app", &code, &[]).await;
+    assert_eq!(told.body["scope"], "openid orders.read", "what is granted is told");
+    let refresh = told.body["refresh_token"].as_str().unwrap();
+    let next = world
+        .refresh("shop/app", refresh, &[("scope", "openid profile email orders.read")])
+        .await;
+    assert_eq!(next.body["scope"], "openid orders.read");
+    is_alice(&world.who(next.token()).await);
+    // What is not asked of OpenID Connect is asked of an API.
+    let begun = world.authorize("shop/app", &[("scope", "profile orders.read")]).await;
+    begun.tells_the_client("invalid_scope");
+    let begun = world.authorize("shop/app", &[("scope", "openid photos")]).await;
+    begun.tells_the_client("invalid_scope");
+}
+
+#[tokio::test]
 async fn an_opaque_token_says_it_too() {
     let world = World::start().await;
     let more = [("resource", STOCK), ("scope", "openid stock.read")];

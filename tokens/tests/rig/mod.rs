@@ -6,7 +6,7 @@
 pub mod store;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -40,7 +40,7 @@ use countersign_tokens::used::Used;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, Response, StatusCode};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
@@ -283,6 +283,11 @@ impl Rig {
         client(&self.ca_pem, Some(chain_and_key))
     }
 
+    /// A client at another address of this machine.
+    pub fn at(&self, address: IpAddr) -> Client {
+        trusting(&self.ca_pem).local_address(address).build().unwrap()
+    }
+
     /// Lets an account's token count, for the issuer.
     pub fn knows(&self, token: &str, namespace: &str, name: &str) {
         let account = Account {
@@ -498,10 +503,14 @@ fn certificate() -> (Current, String) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a client of the test's own")]
-fn client(ca: &str, identity: Option<&str>) -> Client {
-    let builder = Client::builder()
+fn trusting(ca: &str) -> ClientBuilder {
+    Client::builder()
         .tls_certs_only([reqwest::Certificate::from_pem(ca.as_bytes()).unwrap()])
-        .redirect(reqwest::redirect::Policy::none());
+        .redirect(reqwest::redirect::Policy::none())
+}
+
+fn client(ca: &str, identity: Option<&str>) -> Client {
+    let builder = trusting(ca);
     let builder = match identity {
         Some(pem) => builder.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap()),
         None => builder,

@@ -96,6 +96,8 @@ fn users_need_a_place_to_sign_in() {
 #[case(Sensitivity::Sensitive, Binding::Optional, Binding::Optional)]
 #[case(Sensitivity::Public, Binding::Required, Binding::Required)]
 #[case(Sensitivity::Critical, Binding::Optional, Binding::Required)]
+#[case(Sensitivity::Critical, Binding::Dpop, Binding::Dpop)]
+#[case(Sensitivity::Internal, Binding::Dpop, Binding::Dpop)]
 fn critical_tokens_are_bound_whatever_the_client_says(
     #[case] sensitivity: Sensitivity,
     #[case] asked: Binding,
