@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a client proves that it is itself: in exactly one way.
@@ -59,6 +60,21 @@ pub struct PrivateKeyJwt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 65536))]
     pub ca_bundle: Option<String>,
+    /// What the `aud` of its assertions may be. Set it to Issuer for a client that uses its key at other authorization servers too: one
+    /// of those could call an endpoint of this one its own, to be given assertions that count here.
+    #[serde(default)]
+    pub assertion_audience: AssertionAudience,
+}
+
+/// What the `aud` of an assertion may be.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AssertionAudience {
+    /// The issuer, the URL of the endpoint that is asked, or that of the token endpoint, as older libraries have it (RFC 7523 section
+    /// 3).
+    #[default]
+    IssuerOrEndpoint,
+    /// The issuer alone (FAPI 2.0 Security Profile section 5.3.2.1, draft-ietf-oauth-rfc7523bis).
+    Issuer,
 }
 
 /// The certificates that a client is known by.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use authentication::{
-    Authentication, ClientSecret, FederatedToken, MutualTls, PrivateKeyJwt, PublicClient, SecretHash,
+    AssertionAudience, Authentication, ClientSecret, FederatedToken, MutualTls, PrivateKeyJwt, PublicClient, SecretHash,
 };
 pub use status::TokenClientStatus;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_crds::token_client::{
-    Authentication as Wire, ClientSecret, FederatedToken, MutualTls, PrivateKeyJwt, PublicClient,
+    AssertionAudience, Authentication as Wire, ClientSecret, FederatedToken, MutualTls, PrivateKeyJwt, PublicClient,
 };
 use countersign_identity::{KeySet, SpiffeId};
 
@@ -43,7 +43,9 @@ fn private_key(wire: PrivateKeyJwt, field: &mut Field<'_>) -> Option<Authenticat
         jwks,
         jwks_uri,
         ca_bundle,
+        assertion_audience,
     } = wire;
+    let issuer_alone = assertion_audience == AssertionAudience::Issuer;
     match (jwks, jwks_uri) {
         (Some(json), None) => {
             if ca_bundle.is_some() {
@@ -58,6 +60,7 @@ fn private_key(wire: PrivateKeyJwt, field: &mut Field<'_>) -> Option<Authenticat
                 keys: Some(field.read(".jwks", keys)?),
                 jwks_uri: None,
                 ca_bundle: None,
+                issuer_alone,
             })
         }
         (None, Some(uri)) => {
@@ -66,6 +69,7 @@ fn private_key(wire: PrivateKeyJwt, field: &mut Field<'_>) -> Option<Authenticat
                 keys: None,
                 jwks_uri: Some(uri),
                 ca_bundle,
+                issuer_alone,
             })
         }
         _ => {

@@ -168,6 +168,16 @@ impl Client {
         format!("{}/{}", self.object.namespace, self.object.name)
     }
 
+    /// Whether `aud` of its assertions must be the issuer and nothing else: since it says so, or pushes its requests, and so is new
+    /// enough (FAPI 2.0 Security Profile section 5.3.2.1).
+    pub fn names_issuer_alone(&self) -> bool {
+        let says_so = matches!(
+            self.authentication,
+            Authentication::PrivateKeyJwt { issuer_alone: true, .. }
+        );
+        says_so || self.require_par
+    }
+
     /// When the last of its secrets ends, in seconds since 1970. `None` for whoever has none.
     pub fn key_expiry(&self) -> Option<i64> {
         match &self.authentication {
@@ -188,6 +198,8 @@ pub enum Authentication {
         jwks_uri: Option<String>,
         /// The certificate authorities that the URL's server is verified with, in PEM, instead of the public ones.
         ca_bundle: Option<String>,
+        /// Whether assertions must name the issuer and nothing else in `aud`.
+        issuer_alone: bool,
     },
     /// By a certificate of the trust domain with this SPIFFE ID (`tls_client_auth`, RFC 8705 section 2.1).
     TlsSpiffe(SpiffeId),

@@ -60,9 +60,8 @@ pub async fn verify(
     let own_url = call.url();
     let all: &[&str] = &[call.issuer_id(), &token_url, &own_url];
     // The issuer identifier is what clients should name. The URL of an endpoint is what RFC 7523 and most libraries had first;
-    // no name of another server's may stand beside it, so that no other server can pass an assertion on. Who pushes its requests
-    // is new enough to name the issuer alone (FAPI 2.0 Security Profile section 5.3.2.1).
-    let strict = client.require_par || call.endpoint == Endpoint::PushedAuthorization;
+    // no name of another server's may stand beside it, so that no other server can pass an assertion on.
+    let strict = client.names_issuer_alone() || call.endpoint == Endpoint::PushedAuthorization;
     let expected = Expected {
         purpose,
         issuer: &id,
@@ -98,6 +97,7 @@ async fn by_keys(
         keys,
         jwks_uri,
         ca_bundle,
+        ..
     } = &client.authentication
     else {
         return Err(Rejected::NoKeys);

@@ -11,7 +11,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::flow::{BEARER, ORDERS, Outside, World, exchange, key};
-use crate::rig::{ASSERTION_TYPE, Setup, Told};
+use crate::rig::{ASSERTION_TYPE, Setup, Told, token_client};
 
 async fn prove(world: &World, assertion: &str) -> Told {
     let form = [
@@ -236,6 +236,50 @@ async fn rfc8725_3_9_an_assertion_for_another_server_too_is_refused() {
     let mut claims = claims(&world);
     claims["aud"] = json!([world.rig.issuer, "https://evil.example/token"]);
     counts_for_nothing(&world, &world.key.assertion(&claims)).await;
+}
+
+/// RFC 8725 section 3.9, and draft-ietf-oauth-rfc7523bis: an attacker's server says in its metadata that the token endpoint of this one
+/// is its own, or this issuer's name its own, and so is given assertions that look like those for here. Who uses one key at several
+/// servers names issuers, and each server's is its own.
+#[tokio::test]
+async fn rfc8725_3_9_an_assertion_for_a_server_that_calls_these_endpoints_its_own_is_refused() {
+    let key = key();
+    let careful = json!({
+        "authentication": {"privateKeyJwt": {"jwks": SigningKey::jwks(&[&key]), "assertionAudience": "Issuer"}},
+        "grants": ["ClientCredentials", "JWTBearer"], "audiences": [{"audience": ORDERS, "scopes": ["orders.read"]}],
+    });
+    let setup = Setup {
+        manifests: token_client("careful", &careful),
+        ..Setup::default()
+    };
+    let world = World::start_with("", setup).await;
+    for (audience, good) in [
+        (json!(world.rig.issuer), true),
+        (json!(world.rig.url("/token")), false),
+        (json!(world.rig.url("/par")), false),
+        (json!([world.rig.issuer]), false),
+        (json!([world.rig.issuer, world.rig.url("/token")]), false),
+    ] {
+        let assertion = || {
+            let mut claims = world.rig.assertion_claims("shop/careful");
+            claims["aud"] = audience.clone();
+            key.assertion(&claims)
+        };
+        let authenticates = assertion();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ASSERTION_TYPE,
+            ("client_assertion", &*authenticates),
+        ];
+        let told = world.rig.post("/token", &form).await;
+        assert_eq!(told.error(), if good { "" } else { "invalid_client" }, "{audience}");
+        let states = assertion();
+        let told = world
+            .rig
+            .post("/token", &[("grant_type", BEARER), ("assertion", &states)])
+            .await;
+        assert_eq!(told.error(), if good { "" } else { "invalid_grant" }, "{audience}");
+    }
 }
 
 #[tokio::test]

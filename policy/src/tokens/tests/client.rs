@@ -40,7 +40,9 @@ fn everything_is_read() {
         spec["tokenLifetime"] = json!("90s");
         spec["binding"] = json!("Required");
         spec["requirePushedAuthorizationRequests"] = json!(true);
-        spec["authentication"] = json!({"privateKeyJwt": {"jwksUri": "https://acme.example/jwks", "caBundle": "PEM"}});
+        spec["authentication"] = json!({"privateKeyJwt": {
+            "jwksUri": "https://acme.example/jwks", "caBundle": "PEM", "assertionAudience": "Issuer",
+        }});
     });
     let client = client.unwrap();
     assert_eq!(client.grants.len(), 5);
@@ -52,6 +54,7 @@ fn everything_is_read() {
         keys: None,
         jwks_uri: Some("https://acme.example/jwks".to_owned()),
         ca_bundle: Some("PEM".to_owned()),
+        issuer_alone: true,
     };
     assert_eq!(client.authentication, expected);
 }
