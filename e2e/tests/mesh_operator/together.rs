@@ -15,6 +15,8 @@ async fn policies_add_up_and_only_the_last_to_go_opens() {
     shop.apply(&policy("billing", "/v1/billing")).await;
     shop.until_ready("orders", "True", "Enforcing").await;
     shop.until_ready("billing", "True", "Enforcing").await;
+    // Until the proxy has one of them it admits everybody, and until it has the other only who the one admits.
+    shop.until_answered("stranger", "/", 403).await;
     shop.until_answered("orders", "/v1/orders", 200).await;
     shop.until_answered("billing", "/v1/billing", 200).await;
     for (caller, path) in [
