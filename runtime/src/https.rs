@@ -15,7 +15,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +25,7 @@ use tracing::{debug, info, warn};
 use crate::tls::{Current, server_config};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
+use rustls::server::Acceptor;
 
 /// How long a handshake may take, and the head of a request of somebody who is a stranger.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -79,9 +80,12 @@ pub struct Server {
     each: Arc<Each>,
 }
 
+/// Which configuration of TLS a connection gets, by the name that its client asks for, if it does (SNI, RFC 6066 section 3).
+pub type Choose = dyn Fn(Option<&str>) -> Arc<ServerConfig> + Send + Sync;
+
 /// What each connection is served with.
 struct Each {
-    acceptor: TlsAcceptor,
+    choose: Arc<Choose>,
     http: Builder<TokioExecutor>,
     age: Option<Duration>,
 }
@@ -102,6 +106,16 @@ impl Server {
     ///
     /// If the address is taken.
     pub async fn bind_with(address: SocketAddr, config: ServerConfig, limits: Limits) -> Result<Self, ServeError> {
+        let config = Arc::new(config);
+        Self::bind_by_name(address, Arc::new(move |_: Option<&str>| Arc::clone(&config)), limits).await
+    }
+
+    /// Listens, with a configuration of TLS that depends on the name which a client asks for.
+    ///
+    /// # Errors
+    ///
+    /// If the address is taken.
+    pub async fn bind_by_name(address: SocketAddr, choose: Arc<Choose>, limits: Limits) -> Result<Self, ServeError> {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| ServeError::Bind { address, source })?;
@@ -116,7 +130,7 @@ impl Server {
             listener,
             connections: Arc::new(Semaphore::new(limits.connections)),
             each: Arc::new(Each {
-                acceptor: TlsAcceptor::from(Arc::new(config)),
+                choose,
                 http,
                 age: limits.age,
             }),
@@ -176,11 +190,17 @@ impl Each {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "a connection cannot be set up");
         }
-        match timeout(PATIENCE, self.acceptor.accept(stream)).await {
+        match timeout(PATIENCE, self.handshake(stream)).await {
             Ok(Ok(stream)) => self.answer(stream, peer, router, stop).await,
             Ok(Err(error)) => debug!(%error, "a handshake failed"),
             Err(_) => debug!("a handshake took too long"),
         }
+    }
+
+    async fn handshake(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        let begun = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let config = (self.choose)(begun.client_hello().server_name());
+        begun.into_stream(config).await
     }
 
     async fn answer(&self, stream: TlsStream<TcpStream>, peer: Peer, router: Router, stop: CancellationToken) {

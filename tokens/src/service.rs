@@ -58,6 +58,8 @@ pub struct Call {
     pub ring: Arc<Ring>,
     /// What is asked of it.
     pub endpoint: Endpoint,
+    /// Whether it came to the host at which clients show certificates, where that is another than the issuer's.
+    pub at_mutual_tls_host: bool,
     /// All that it is judged by, as it was when it came.
     pub directory: Arc<Directory>,
     /// When it came, in seconds since 1970.
@@ -75,9 +77,11 @@ pub struct Call {
 }
 
 impl Call {
-    /// The URL of the endpoint, as clients know it.
+    /// The URL of the endpoint, as the client knows it.
     pub fn url(&self) -> String {
-        self.issuer.place.url(self.endpoint)
+        let place = &self.issuer.place;
+        let other = place.mutual_tls_url(self.endpoint).filter(|_| self.at_mutual_tls_host);
+        other.unwrap_or_else(|| place.url(self.endpoint))
     }
 
     /// The issuer's identifier.

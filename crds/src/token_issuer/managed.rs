@@ -15,6 +15,12 @@ pub struct ManagedIssuer {
     /// without query, fragment or a slash at its end (RFC 8414 section 2). Its path, if any, is part of every endpoint.
     #[schemars(length(min = 9, max = 512), regex(pattern = r"^https://[^/?#\s]+(/[^/?#\s]+)*$"))]
     pub issuer: String,
+    /// Another host of the token service, with a port if it is not 443, at which clients are asked for a certificate (RFC 8705 section
+    /// 5). At the host of the issuer they are not asked then, so that no browser asks its user for one. Without it they are asked at the
+    /// host of the issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 261), regex(pattern = r"^[a-z0-9.-]+(:[0-9]+)?$"))]
+    pub mutual_tls_host: Option<String>,
     /// The APIs that tokens may be for. There are no tokens for anything else.
     #[schemars(length(min = 1, max = 128))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["audience".to_owned()]))]

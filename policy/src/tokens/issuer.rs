@@ -48,12 +48,16 @@ pub(crate) fn read(name: &str, managed: Wire) -> Result<ManagedIssuer, Vec<Probl
     let mut field = Field::new("spec.managed", &mut problems);
     let Wire {
         issuer,
+        mutual_tls_host,
         audiences,
         signing,
         refresh,
         upstream,
     } = managed;
     field.check(".issuer", uri::issuer(&issuer));
+    if let Some(host) = &mutual_tls_host {
+        field.check(".mutualTlsHost", uri::other_host(host, &issuer));
+    }
     let audiences = read_audiences(audiences, &mut field);
     let rotate_every =
         fields::seconds(&signing.rotate_every).and_then(|seconds| within(seconds, ROTATION, "1h to 8760h"));
@@ -64,6 +68,7 @@ pub(crate) fn read(name: &str, managed: Wire) -> Result<ManagedIssuer, Vec<Probl
         (Some(rotate_every), Some(refresh)) if problems.is_empty() => Ok(ManagedIssuer {
             name: name.to_owned(),
             issuer,
+            mutual_tls_host,
             audiences,
             algorithm: algorithm(signing.algorithm),
             rotate_every,

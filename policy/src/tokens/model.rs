@@ -14,6 +14,9 @@ pub struct ManagedIssuer {
     pub name: String,
     /// The issuer identifier (RFC 8414 section 2): an `https` URL without query, fragment or a slash at its end.
     pub issuer: String,
+    /// The host, with its port if it is not 443, at which clients show certificates (RFC 8705 section 5), if it is another than the
+    /// issuer's.
+    pub mutual_tls_host: Option<String>,
     /// What tokens may be for, by the identifier of the API (`aud`).
     pub audiences: BTreeMap<String, Audience>,
     /// What tokens are signed with.

@@ -21,6 +21,31 @@ pub(super) fn issuer(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A host, with its port if it is not 443, that is another than this issuer's.
+pub(super) fn other_host(text: &str, issuer: &str) -> Result<(), String> {
+    let url = https(&format!("https://{text}"))?;
+    let normal = authority(&url);
+    if normal != text {
+        return Err(format!("`{text}` must be a host and no more; write `{normal}`"));
+    }
+    let host = Url::parse(issuer)
+        .ok()
+        .and_then(|issuer| issuer.host_str().map(str::to_owned));
+    if host.as_deref() == url.host_str() {
+        // TLS tells clients apart by the name that they ask for, which has no port.
+        return Err(format!(
+            "`{text}` is the host of the issuer; give another name that leads to the token service"
+        ));
+    }
+    Ok(())
+}
+
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// An `https` URL without fragment and without a user in it.
 pub(super) fn https(text: &str) -> Result<Url, String> {
     let url = parse(text)?;

@@ -97,7 +97,8 @@ fn managed(object: &IssuerObject, directory: &mut Directory) -> Result<(), Vec<P
             message,
         }]
     };
-    let place = Place::of(&managed.issuer).ok_or_else(|| problem("must be an https URL".to_owned()))?;
+    let place = Place::of(&managed.issuer, managed.mutual_tls_host.as_deref())
+        .ok_or_else(|| problem("must be an https URL".to_owned()))?;
     // Tokens of two issuers with one name could not be told apart.
     if let Some(other) = directory
         .issuers

@@ -61,7 +61,8 @@ impl Directory {
         let mut found: Vec<(&Arc<Issuer>, Endpoint)> = Vec::new();
         for issuer in self.issuers.values() {
             if let Some(endpoint) = issuer.place.endpoint(path) {
-                if host.is_some_and(|host| issuer.place.is_host(host)) {
+                let is_its = |host| issuer.place.is_host(host) || issuer.place.is_mutual_tls_host(host);
+                if host.is_some_and(is_its) {
                     return Some((Arc::clone(issuer), endpoint));
                 }
                 found.push((issuer, endpoint));
@@ -71,6 +72,13 @@ impl Directory {
             [(issuer, endpoint)] => Some((Arc::clone(issuer), endpoint)),
             _ => None,
         }
+    }
+
+    /// Whether a client that asks for this name in the handshake is asked for a certificate.
+    pub fn asks_for_certificate(&self, name: Option<&str>) -> bool {
+        self.issuers
+            .values()
+            .all(|issuer| issuer.place.asks_for_certificate(name))
     }
 
     /// The workload of a service account.

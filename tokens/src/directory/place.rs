@@ -75,13 +75,18 @@ const OAUTH: &str = "/.well-known/oauth-authorization-server";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     issuer: String,
+    /// The name without a port: the one that clients ask for in the handshake.
+    name: String,
     authority: String,
+    /// The authority at which clients show certificates, if it is another.
+    mutual_tls: Option<String>,
     path: String,
 }
 
 impl Place {
-    /// Of an issuer identifier (RFC 8414 section 2); none if it is no `https` URL.
-    pub fn of(issuer: &str) -> Option<Self> {
+    /// Of an issuer identifier (RFC 8414 section 2), and of the host at which clients show certificates, if it is another (RFC 8705
+    /// section 5); none if the issuer is no `https` URL.
+    pub fn of(issuer: &str, mutual_tls: Option<&str>) -> Option<Self> {
         let url = Url::parse(issuer).ok().filter(|url| url.scheme() == "https")?;
         let authority = match url.port() {
             Some(port) => format!("{}:{port}", url.host_str()?),
@@ -89,7 +94,9 @@ impl Place {
         };
         Some(Self {
             issuer: issuer.to_owned(),
+            name: url.host_str()?.to_owned(),
             authority,
+            mutual_tls: mutual_tls.map(str::to_owned),
             path: url.path().trim_end_matches('/').to_owned(),
         })
     }
@@ -97,6 +104,17 @@ impl Place {
     /// The URL of an endpoint.
     pub fn url(&self, endpoint: Endpoint) -> String {
         format!("{}{}", self.issuer, endpoint.path())
+    }
+
+    /// The URL of an endpoint at the host at which clients show certificates, if it is another.
+    pub fn mutual_tls_url(&self, endpoint: Endpoint) -> Option<String> {
+        let host = self.mutual_tls.as_ref()?;
+        Some(format!("https://{host}{}{}", self.path, endpoint.path()))
+    }
+
+    /// Whether a client that asks for this name in the handshake is asked for a certificate, as far as it is for this issuer to say.
+    pub fn asks_for_certificate(&self, name: Option<&str>) -> bool {
+        self.mutual_tls.is_none() || name.is_none_or(|name| !name.eq_ignore_ascii_case(&self.name))
     }
 
     /// Which endpoint has this path.
@@ -117,9 +135,19 @@ impl Place {
 
     /// Whether a `Host` (RFC 9110 section 7.2) is the issuer's. A gateway in front may leave the port out or put it in.
     pub fn is_host(&self, host: &str) -> bool {
-        let bare = |text: &str| text.strip_suffix(":443").unwrap_or(text).to_ascii_lowercase();
         bare(host) == bare(&self.authority)
     }
+
+    /// Whether it is the other one, at which clients show certificates.
+    pub fn is_mutual_tls_host(&self, host: &str) -> bool {
+        self.mutual_tls
+            .as_deref()
+            .is_some_and(|other| bare(other) == bare(host))
+    }
+}
+
+fn bare(host: &str) -> String {
+    host.strip_suffix(":443").unwrap_or(host).to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -147,15 +175,37 @@ mod tests {
     )]
     #[case::oauth_of_another("https://a.example/one", "/.well-known/oauth-authorization-server", None)]
     fn endpoints_are_below_their_issuer(#[case] issuer: &str, #[case] path: &str, #[case] expected: Option<Endpoint>) {
-        assert_eq!(Place::of(issuer).unwrap().endpoint(path), expected);
+        assert_eq!(Place::of(issuer, None).unwrap().endpoint(path), expected);
     }
 
     #[test]
     fn hosts_are_compared_with_their_ports() {
-        let place = Place::of("https://a.example:8443").unwrap();
+        let place = Place::of("https://a.example:8443", None).unwrap();
         assert!(place.is_host("A.example:8443") && !place.is_host("a.example"));
-        let place = Place::of("https://a.example").unwrap();
+        let place = Place::of("https://a.example", None).unwrap();
         assert!(place.is_host("a.example:443") && place.is_host("a.example") && !place.is_host("b.example"));
-        assert!(Place::of("http://a.example").is_none());
+        assert!(Place::of("http://a.example", None).is_none());
+    }
+
+    #[test]
+    fn certificates_are_asked_for_at_the_host_that_is_for_them() {
+        let place = Place::of("https://a.example:8443/one", Some("mtls.a.example:8443")).unwrap();
+        assert_eq!(
+            place.mutual_tls_url(Endpoint::Token).as_deref(),
+            Some("https://mtls.a.example:8443/one/token")
+        );
+        assert!(place.is_mutual_tls_host("MTLS.a.example:8443") && !place.is_mutual_tls_host("a.example:8443"));
+        assert!(!place.asks_for_certificate(Some("A.example")));
+        // In the cluster it has other names, and a client may ask for none.
+        for name in [
+            None,
+            Some("mtls.a.example"),
+            Some("countersign-tokens.countersign-system.svc"),
+        ] {
+            assert!(place.asks_for_certificate(name));
+        }
+        let place = Place::of("https://a.example", None).unwrap();
+        assert!(place.asks_for_certificate(Some("a.example")));
+        assert_eq!(place.mutual_tls_url(Endpoint::Token), None);
     }
 }

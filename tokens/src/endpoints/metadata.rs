@@ -3,7 +3,7 @@
 use axum::response::Response;
 use countersign_identity::Algorithm;
 use countersign_policy::tokens::OPENID_SCOPES;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer;
 use crate::clients;
@@ -55,6 +55,10 @@ fn document(call: &Call) -> Value {
         "response_types_supported": [],
         "resource_indicators_supported": true,
     });
+    let aliases = aliases(call);
+    if !aliases.is_empty() {
+        document["mtls_endpoint_aliases"] = aliases.into();
+    }
     if managed.upstream.is_some() {
         grants.extend(["authorization_code", "refresh_token"]);
         scopes.extend(OPENID_SCOPES);
@@ -65,6 +69,24 @@ fn document(call: &Call) -> Value {
     document["grant_types_supported"] = json!(grants);
     document["scopes_supported"] = json!(scopes);
     document
+}
+
+/// Where clients show their certificates, if that is elsewhere (RFC 8705 section 5).
+fn aliases(call: &Call) -> Map<String, Value> {
+    let mut all = vec![
+        ("token_endpoint", Endpoint::Token),
+        ("introspection_endpoint", Endpoint::Introspect),
+        ("revocation_endpoint", Endpoint::Revoke),
+    ];
+    if call.issuer.managed.upstream.is_some() {
+        all.push(("pushed_authorization_request_endpoint", Endpoint::PushedAuthorization));
+        all.push(("userinfo_endpoint", Endpoint::UserInfo));
+    }
+    let url = |(name, endpoint): (&str, Endpoint)| {
+        let url = call.issuer.place.mutual_tls_url(endpoint)?;
+        Some((name.to_owned(), url.into()))
+    };
+    all.into_iter().filter_map(url).collect()
 }
 
 /// What is offered where users sign in.

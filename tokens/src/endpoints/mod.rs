@@ -4,6 +4,7 @@ mod answer;
 mod authorize;
 mod browser;
 mod callback;
+mod handshake;
 mod introspect;
 mod metadata;
 mod pushed;
@@ -26,6 +27,7 @@ use crate::keys::Ring;
 use crate::record::Draft;
 use crate::service::{Call, Service};
 
+pub use handshake::by_name;
 pub use request::{ClientCertificates, LARGEST_BODY};
 
 /// All endpoints of all issuers.
@@ -81,7 +83,9 @@ async fn judged(
             return answer::refused(&refusal, None);
         }
     };
+    let other_host = |host: &String| issuer.place.is_mutual_tls_host(host);
     let call = Call {
+        at_mutual_tls_host: head.host.as_ref().is_some_and(other_host),
         issuer,
         ring,
         endpoint,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_runtime::https::{Limits, PATIENCE, Server};
+use countersign_runtime::https::{Limits, PATIENCE, ServeError, Server};
+use countersign_runtime::tls::Current;
 use countersign_runtime::tls::files::Files;
-use countersign_runtime::tls::{self, Current};
 use tracing::info;
 
 use super::{Parts, RunError, Working};
-use crate::endpoints::router;
+use crate::endpoints::{by_name, router};
 
 /// What the server bears.
 const LIMITS: Limits = Limits {
@@ -24,8 +24,8 @@ pub(super) async fn start(parts: &Parts, working: &mut Working) -> Result<(), Ru
     let shown = Current::default();
     let mut files = Files::new(parts.flags.tls_certificate.clone(), shown.clone());
     files.load().await?;
-    let config = tls::ask::server_config(&shown).map_err(countersign_runtime::https::ServeError::Tls)?;
-    let server = Server::bind_with(parts.flags.listen, config, LIMITS).await?;
+    let tls = by_name(&shown, Arc::clone(&parts.service.directory)).map_err(ServeError::Tls)?;
+    let server = Server::bind_by_name(parts.flags.listen, tls, LIMITS).await?;
     info!(address = %parts.flags.listen, "serves the endpoints of the issuers");
     working.until(
         &parts.stop,

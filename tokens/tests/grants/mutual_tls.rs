@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::flow::certificates::{Authority, self_signed};
-use crate::flow::{ORDERS, PAYMENTS, WORKLOADS, exchange, key};
-use crate::rig::{ISSUER, Rig, Setup, Told, token_client};
+use crate::flow::{ORDERS, PAYMENTS, WORKLOADS, World, exchange, key};
+use crate::rig::{ISSUER, Rig, Setup, Told, token_client, unique};
 
 const PARTNER: &str = "spiffe://cluster.local/ns/partners/sa/acme";
 const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
@@ -72,6 +72,44 @@ async fn each_certificate_is_one_clients() {
         ask(&rig, None, &[("client_id", client)])
             .await
             .refused("invalid_client");
+    }
+}
+
+/// RFC 8705 section 5: at the issuer's host no browser is asked for a certificate.
+#[tokio::test]
+async fn certificates_are_asked_for_at_the_host_that_is_for_them() {
+    let (pem, thumbprint) = self_signed(2090);
+    let setup = Setup {
+        manifests: token_client("certified", &client(&json!({"thumbprints": [thumbprint]}))),
+        ..Setup::default()
+    };
+    let world = World::start_with("    mutualTlsHost: ${OTHER_HOST}\n", setup).await;
+    let metadata = world.visit("/.well-known/oauth-authorization-server", None).await.body;
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let aliases = metadata["mtls_endpoint_aliases"].as_object().unwrap();
+    let mut there = world.rig.url("").replace("localhost", "127.0.0.1");
+    for (name, url) in aliases {
+        let own = metadata[name].as_str().unwrap();
+        assert_eq!(url.as_str().unwrap(), own.replace("localhost", "127.0.0.1"), "{name}");
+    }
+    assert_eq!(aliases.len(), 5);
+
+    let http = world.rig.with_certificate(&pem);
+    let form = [("grant_type", "client_credentials"), ("client_id", "shop/certified")];
+    let here = world.rig.send(&http, "/token", &form, &[]).await;
+    here.refused("invalid_client");
+    there.push_str("/token");
+    let told = world.rig.send_to(&http, &there, &form, &[]).await;
+    assert_eq!(told.claims()["cnf"]["x5t#S256"], thumbprint);
+    assert_eq!(told.claims()["iss"], world.rig.issuer);
+    // A proof says where it was sent to.
+    let key = key();
+    for (htu, good) in [(there.as_str(), true), (world.rig.url("/token").as_str(), false)] {
+        let mut claims = json!({"htm": "POST", "htu": htu, "iat": world.rig.now(), "jti": unique()});
+        claims["nonce"] = world.rig.nonce(&key).await.into();
+        let proof = key.dpop_proof(&claims);
+        let told = world.rig.send_to(&http, &there, &form, &[("dpop", &proof)]).await;
+        assert_eq!(told.error(), if good { "" } else { "invalid_dpop_proof" }, "{htu}");
     }
 }
 

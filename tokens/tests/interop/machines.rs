@@ -195,6 +195,36 @@ async fn by_a_certificate_that_is_registered(
     assert_eq!(claims["cnf"], json!({"x5t#S256": thumbprint}));
 }
 
+/// At the issuer's own host nobody is asked for a certificate here.
+#[rstest]
+#[tokio::test]
+async fn by_a_certificate_at_the_host_that_is_for_certificates(
+    #[values(Library::OpenidClient, Library::Oauth4webapi)] library: Library,
+) {
+    let (pem, thumbprint) = self_signed();
+    let client = partner(&json!({"mutualTls": {"thumbprints": [thumbprint]}}));
+    let rig = Rig::start(Setup {
+        manifests: format!(
+            "{ISSUER}    mutualTlsHost: ${{OTHER_HOST}}{}",
+            token_client("partner", &client)
+        ),
+        live: true,
+        ..Setup::default()
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("client.pem");
+    std::fs::write(&path, pem).unwrap();
+    let with = json!({"method": "self_signed_tls_client_auth", "certificate": path, "aliases": true});
+    let done = library.does(&rig, &task(PAYMENTS, "pay", &with)).await;
+    check(library, &done, PAYMENTS, "pay");
+    let claims = claims_of(done["tokens"]["access_token"].as_str().unwrap());
+    assert_eq!(
+        (&claims["iss"], &claims["cnf"]),
+        (&json!(rig.issuer), &json!({"x5t#S256": thumbprint}))
+    );
+}
+
 async fn with_certificate(library: Library, rig: &Rig, pem: &str, method: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("client.pem");

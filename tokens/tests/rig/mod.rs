@@ -23,10 +23,10 @@ use countersign_policy::tokens::SigningAlgorithm;
 use countersign_policy::world::ObjectName;
 use countersign_runtime::callers::Account;
 use countersign_runtime::https::{Limits as Bears, PATIENCE, Server};
-use countersign_runtime::tls::{self, Current};
+use countersign_runtime::tls::Current;
 use countersign_tokens::callers::{CallerError, Workloads};
 use countersign_tokens::directory::{ClientObject, IssuerObject, Sources, build};
-use countersign_tokens::endpoints::router;
+use countersign_tokens::endpoints::{by_name, router};
 use countersign_tokens::keys::document::{Document, KeptKey};
 use countersign_tokens::keys::{Ring, signing};
 use countersign_tokens::limits::{Limits, Rates};
@@ -61,7 +61,8 @@ impl Workloads for Accounts {
 
 /// How a rig is started.
 pub struct Setup {
-    /// Manifests, several in one text, with `${ISSUER}` where the issuer's URL is to stand.
+    /// Manifests, several in one text, with `${ISSUER}` where the issuer's URL is to stand, and `${OTHER_HOST}` where another name of
+    /// the same server is.
     pub manifests: String,
     /// Where things are remembered; in a new store if none is given.
     pub store: Option<Store>,
@@ -215,10 +216,13 @@ impl Rig {
             age: None,
         };
         let address = SocketAddr::from(([127, 0, 0, 1], setup.port));
-        let server = Server::bind_with(address, tls::ask::server_config(&current).unwrap(), bears)
-            .await
-            .unwrap();
-        let issuer = format!("https://localhost:{}", server.address().unwrap().port());
+        let directory = Arc::new(ArcSwap::default());
+        let choose = by_name(&current, Arc::clone(&directory)).unwrap();
+        let server = Server::bind_by_name(address, choose, bears).await.unwrap();
+        let port = server.address().unwrap().port();
+        let issuer = format!("https://localhost:{port}");
+        // The same server by another name.
+        let other_host = format!("127.0.0.1:{port}");
         let clock = Arc::new(Clock {
             start: now(),
             passed: AtomicI64::new(0),
@@ -229,8 +233,12 @@ impl Rig {
             Some(store) => store,
             None => store::open().await,
         };
-        let sources = sources(&setup.manifests.replace("${ISSUER}", &issuer), setup.roots.clone());
-        let service = Arc::new(service(&setup, store, &accounts, &clock));
+        let manifests = setup.manifests.replace("${ISSUER}", &issuer);
+        let sources = sources(&manifests.replace("${OTHER_HOST}", &other_host), setup.roots.clone());
+        let service = Arc::new(Service {
+            directory,
+            ..service(&setup, store, &accounts, &clock)
+        });
         let stop = CancellationToken::new();
         tokio::spawn(server.run(router(Arc::clone(&service)), stop.clone()));
         let rig = Self {
@@ -313,11 +321,16 @@ impl Rig {
 
     /// Sends a form with headers, by a client of one's own.
     pub async fn send(&self, http: &Client, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Told {
+        self.send_to(http, &self.url(path), form, headers).await
+    }
+
+    /// The same to a URL.
+    pub async fn send_to(&self, http: &Client, url: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Told {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
         let mut request = http
-            .post(self.url(path))
+            .post(url)
             .header("content-type", "application/x-www-form-urlencoded");
         for (name, value) in headers {
             request = request.header(*name, *value);

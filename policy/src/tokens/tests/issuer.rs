@@ -39,6 +39,7 @@ fn everything_is_read() {
     let issuer = issuer(|spec| {
         let managed = &mut spec["managed"];
         managed["signing"] = json!({"algorithm": "EdDSA", "rotateEvery": "24h"});
+        managed["mutualTlsHost"] = json!("mtls.tokens.example:8443");
         managed["refresh"] = json!({"absoluteLifetime": "8h", "idleLifetime": "1h", "grace": "0s"});
         managed["upstream"] = json!({
             "issuer": "https://idp.example/realms/a", "clientId": "c", "clientSecretName": "idp", "caBundle": "PEM",
@@ -47,6 +48,7 @@ fn everything_is_read() {
     });
     let issuer = issuer.unwrap();
     assert_eq!(issuer.algorithm.name(), "EdDSA");
+    assert_eq!(issuer.mutual_tls_host.as_deref(), Some("mtls.tokens.example:8443"));
     assert_eq!(issuer.rotate_every, 24 * 3600);
     let refresh = Refresh {
         absolute: 8 * 3600,
@@ -75,6 +77,10 @@ fn everything_is_read() {
 #[case::default_port("/issuer", json!("https://tokens.example:443/a"), "issuer", "`https://tokens.example/a`")]
 #[case::dots("/issuer", json!("https://tokens.example/a/../b"), "issuer", "`https://tokens.example/b`")]
 #[case::no_host("/issuer", json!("https://"), "issuer", "not a URL")]
+#[case::same_host("/mutualTlsHost", json!("tokens.example:8443"), "mutualTlsHost", "another name")]
+#[case::host_with_a_path("/mutualTlsHost", json!("mtls.tokens.example/a"), "mutualTlsHost", "`mtls.tokens.example`")]
+#[case::host_with_its_port("/mutualTlsHost", json!("mtls.tokens.example:443"), "mutualTlsHost", "`mtls.tokens.example`")]
+#[case::host_with_a_user("/mutualTlsHost", json!("me@mtls.tokens.example"), "mutualTlsHost", "user")]
 #[case::no_audience("/audiences", json!([]), "audiences", "at least one")]
 #[case::empty_audience("/audiences/0/audience", json!(""), "audiences[0].audience", "empty")]
 #[case::wildcard_audience("/audiences/0/audience", json!("https://*.example"), "audiences[0].audience", "wildcard")]

@@ -24,7 +24,7 @@ async function begin(task) {
   const options = task.fetch ? { [oauth.customFetch]: task.fetch } : {}
   const discovered = await oauth.discoveryRequest(issuer, { algorithm: task.discovery, ...options })
   const as = await oauth.processDiscoveryResponse(issuer, discovered)
-  const client = { client_id: task.client }
+  const client = { client_id: task.client, use_mtls_endpoint_aliases: task.aliases }
   if (task.dpop) options.DPoP = oauth.DPoP(client, await oauth.generateKeyPair(task.dpop))
   return { as, client, by: authentication(task), options }
 }

@@ -22,7 +22,8 @@ function authentication(task) {
 async function begin(task) {
   const options = { algorithm: task.discovery }
   if (task.fetch) options[client.customFetch] = task.fetch
-  const config = await client.discovery(new URL(task.issuer), task.client, undefined, authentication(task), options)
+  const metadata = task.aliases && { use_mtls_endpoint_aliases: true }
+  const config = await client.discovery(new URL(task.issuer), task.client, metadata, authentication(task), options)
   const pair = task.dpop && (await client.randomDPoPKeyPair(task.dpop))
   return { config, proof: pair && { DPoP: client.getDPoPHandle(config, pair) } }
 }
