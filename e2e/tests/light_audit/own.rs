@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use e2e::{Namespace, wait_for};
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -26,6 +26,31 @@ async fn configure(cluster: &Cluster) {
             }],
         }))
         .await;
+}
+
+/// The webhook, once the API server gets its word. Whose certificate it has, the API server learns by a watch, a moment after it was
+/// written.
+async fn asked(cluster: &Cluster, namespace: &Namespace) -> Webhook {
+    let webhook = Webhook::spawn(cluster).await;
+    webhook.until_ready().await;
+    let probe = own(
+        "ServiceIdentity",
+        namespace.name(),
+        "probe",
+        json!({"serviceAccountName": "probe"}),
+    );
+    let params = PatchParams {
+        dry_run: true,
+        ..PatchParams::apply("user").force()
+    };
+    let api = cluster.api("ServiceIdentity", namespace.name());
+    wait_for("the API server to ask the webhook", Duration::from_secs(30), || async {
+        api.patch("probe", &params, &Patch::Apply(&probe)).await?;
+        Ok(())
+    })
+    .await
+    .unwrap();
+    webhook
 }
 
 async fn forget(cluster: &Cluster) {
@@ -117,8 +142,7 @@ async fn own_kinds_are_judged_with_what_they_name() {
     let namespace = cluster.namespace().await;
     let ns = namespace.name();
     configure(&cluster).await;
-    let webhook = Webhook::spawn(&cluster).await;
-    webhook.until_ready().await;
+    let _webhook = asked(&cluster, &namespace).await;
 
     cluster
         .apply(&json!({
@@ -199,8 +223,7 @@ async fn who_makes_a_waiver_is_told() {
     let namespace = cluster.namespace().await;
     let ns = namespace.name();
     configure(&cluster).await;
-    let webhook = Webhook::spawn(&cluster).await;
-    webhook.until_ready().await;
+    let _webhook = asked(&cluster, &namespace).await;
     let end = time::OffsetDateTime::now_utc() + Duration::from_hours(24);
     let end = end.replace_nanosecond(0).unwrap();
     let waiver = own(
