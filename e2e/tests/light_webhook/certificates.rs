@@ -7,9 +7,7 @@ use anyhow::{Context as _, ensure};
 use e2e::wait_for;
 
 use crate::objects::{deployment, reference};
-use crate::webhook::Webhook;
-
-const DRY_RUN: &str = "/apis/apps/v1/{ns}/deployments?dryRun=All";
+use crate::webhook::{DRY_RUN, Webhook};
 
 #[tokio::test]
 #[ignore = "needs testbed run --light"]

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::{Namespace, Testbed, chart, wait_for};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Api;
@@ -17,8 +17,11 @@ use rand::RngExt as _;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use crate::objects::{deployment, reference};
 use crate::server::Server;
 
+/// Where a Deployment is judged and not stored.
+pub const DRY_RUN: &str = "/apis/apps/v1/{ns}/deployments?dryRun=All";
 /// The node's address, where the API server finds the webhook.
 const NODE: &str = "10.77.0.1";
 static INSTALLED: OnceCell<()> = OnceCell::const_new();
@@ -117,6 +120,20 @@ impl Webhook {
             ensure!(answer == "ok", "it says {answer}");
             Ok(())
         })
+        .await
+        .unwrap();
+        // Whose certificate it has, the API server learns by a watch, a moment after it was written.
+        let (server, probe) = (self.admin(), deployment("probe", reference()));
+        wait_for(
+            "the API server to trust the webhook",
+            Duration::from_secs(30),
+            || async {
+                match server.create(DRY_RUN, &probe).await {
+                    Err(error) if error.contains("failed calling webhook") => bail!("{error}"),
+                    _ => Ok(()),
+                }
+            },
+        )
         .await
         .unwrap();
     }
