@@ -74,11 +74,15 @@ impl Directory {
         }
     }
 
-    /// Whether a client that asks for this name in the handshake is asked for a certificate.
+    /// Whether a client that asks for this name in the handshake is asked for a certificate: where one issuer of that name takes it
+    /// there, whatever the others have. In the cluster the service has other names, and a client may ask for none: there it is too.
     pub fn asks_for_certificate(&self, name: Option<&str>) -> bool {
-        self.issuers
-            .values()
-            .all(|issuer| issuer.place.asks_for_certificate(name))
+        let Some(name) = name else { return true };
+        let issuers = self.issuers.values();
+        let mut said = issuers
+            .filter_map(|issuer| issuer.place.asks_for_certificate(name))
+            .peekable();
+        said.peek().is_none() || said.any(|asks| asks)
     }
 
     /// The workload of a service account.
@@ -89,5 +93,51 @@ impl Directory {
     /// The workload with this SPIFFE ID.
     pub fn workload_called(&self, spiffe_id: &str) -> Option<&Arc<Workload>> {
         self.called.get(spiffe_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Issuers of these identifiers, with another host for certificates or without.
+    fn directory(issuers: &[(&str, Option<&str>)]) -> Directory {
+        let issuers = issuers.iter().enumerate().map(|(at, (issuer, other))| {
+            let mut managed = json!({"issuer": issuer, "audiences": [{"audience": "a"}]});
+            managed["mutualTlsHost"] = other.map_or(Value::Null, Value::from);
+            let name = at.to_string();
+            let managed = countersign_policy::tokens::managed_issuer(&name, &json!({"managed": managed})).unwrap();
+            let issuer = Issuer {
+                place: Place::of(&managed.issuer, managed.mutual_tls_host.as_deref()).unwrap(),
+                managed,
+                clients: BTreeMap::new(),
+            };
+            (name, Arc::new(issuer))
+        });
+        Directory {
+            issuers: issuers.collect(),
+            ..Directory::default()
+        }
+    }
+
+    #[rstest]
+    #[case::the_issuers_host(Some("a.example"), false)]
+    #[case::its_host_for_certificates(Some("mtls.example"), true)]
+    #[case::a_host_that_an_issuer_without_shares(Some("both.example"), true)]
+    #[case::an_issuers_host_that_is_anothers_for_certificates(Some("c.example"), true)]
+    #[case::another_name_in_the_cluster(Some("countersign-tokens.countersign-system.svc"), true)]
+    #[case::no_name(None, true)]
+    fn one_issuer_takes_nothing_from_the_clients_of_another(#[case] name: Option<&str>, #[case] asked: bool) {
+        let directory = directory(&[
+            ("https://a.example", Some("mtls.example")),
+            ("https://both.example/one", Some("mtls.example")),
+            ("https://both.example/two", None),
+            ("https://c.example", Some("mtls.example")),
+            ("https://d.example", Some("c.example")),
+        ]);
+        assert_eq!(directory.asks_for_certificate(name), asked);
     }
 }

@@ -112,9 +112,18 @@ impl Place {
         Some(format!("https://{host}{}{}", self.path, endpoint.path()))
     }
 
-    /// Whether a client that asks for this name in the handshake is asked for a certificate, as far as it is for this issuer to say.
-    pub fn asks_for_certificate(&self, name: Option<&str>) -> bool {
-        self.mutual_tls.is_none() || name.is_none_or(|name| !name.eq_ignore_ascii_case(&self.name))
+    /// Whether a client that asks for this name in the handshake is to be asked for a certificate; none if it is not a name of this
+    /// issuer.
+    pub fn asks_for_certificate(&self, name: &str) -> Option<bool> {
+        let other = self
+            .mutual_tls
+            .as_deref()
+            .map(|host| host.split(':').next().unwrap_or(host));
+        if name.eq_ignore_ascii_case(&self.name) {
+            Some(other.is_none())
+        } else {
+            other.filter(|other| name.eq_ignore_ascii_case(other)).map(|_| true)
+        }
     }
 
     /// Which endpoint has this path.
@@ -195,17 +204,11 @@ mod tests {
             Some("https://mtls.a.example:8443/one/token")
         );
         assert!(place.is_mutual_tls_host("MTLS.a.example:8443") && !place.is_mutual_tls_host("a.example:8443"));
-        assert!(!place.asks_for_certificate(Some("A.example")));
-        // In the cluster it has other names, and a client may ask for none.
-        for name in [
-            None,
-            Some("mtls.a.example"),
-            Some("countersign-tokens.countersign-system.svc"),
-        ] {
-            assert!(place.asks_for_certificate(name));
-        }
+        assert_eq!(place.asks_for_certificate("A.example"), Some(false));
+        assert_eq!(place.asks_for_certificate("mtls.a.example"), Some(true));
+        assert_eq!(place.asks_for_certificate("b.example"), None);
         let place = Place::of("https://a.example", None).unwrap();
-        assert!(place.asks_for_certificate(Some("a.example")));
+        assert_eq!(place.asks_for_certificate("a.example"), Some(true));
         assert_eq!(place.mutual_tls_url(Endpoint::Token), None);
     }
 }
