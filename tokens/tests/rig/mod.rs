@@ -1,9 +1,14 @@
 //! The token service in the test's own process, over real TLS, with a clock that the test holds. What it is to grant is written as
 //! users write it.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+mod manifests;
 pub mod store;
+mod told;
+
+pub use manifests::{ISSUER, token_client};
+pub use told::{Told, claims_of};
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -40,7 +45,7 @@ use countersign_tokens::used::Used;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use reqwest::{Client, ClientBuilder, Method, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Method};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
@@ -410,65 +415,6 @@ pub const ASSERTION_TYPE: (&str, &str) = (
     "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
 );
 
-/// What the service answered.
-#[derive(Debug)]
-pub struct Told {
-    pub status: StatusCode,
-    pub body: Value,
-    pub nonce: Option<String>,
-    pub headers: reqwest::header::HeaderMap,
-}
-
-impl Told {
-    async fn of(response: Response) -> Self {
-        let (status, headers) = (response.status(), response.headers().clone());
-        let nonce = headers
-            .get("dpop-nonce")
-            .map(|nonce| nonce.to_str().unwrap().to_owned());
-        let text = response.text().await.unwrap();
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Self {
-            status,
-            body,
-            nonce,
-            headers,
-        }
-    }
-
-    /// The error code; empty if it was granted.
-    pub fn error(&self) -> &str {
-        self.body["error"].as_str().unwrap_or_default()
-    }
-
-    /// The access token. Panics with the answer if there is none.
-    pub fn token(&self) -> &str {
-        self.body["access_token"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no token: {self:?}"))
-    }
-
-    /// The claims of the access token, unverified.
-    pub fn claims(&self) -> Value {
-        claims_of(self.token())
-    }
-
-    /// Panics unless it was refused so.
-    pub fn refused(&self, error: &str) -> &Self {
-        assert_eq!(self.error(), error, "{self:?}");
-        assert!(self.body.get("access_token").is_none());
-        self
-    }
-}
-
-/// The claims of a signed token, unverified.
-pub fn claims_of(token: &str) -> Value {
-    let payload = token.split('.').nth(1).unwrap();
-    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(payload)
-        .unwrap();
-    serde_json::from_slice(&payload).unwrap()
-}
-
 fn service(setup: &Setup, store: Store, accounts: &Arc<Accounts>, clock: &Arc<Clock>) -> Service {
     let everywhere = || vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
     let guard = Guard::new(if setup.private_networks {
@@ -536,30 +482,4 @@ pub fn chain(pem: &str) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem.as_bytes())
         .map(Result::unwrap)
         .collect()
-}
-
-/// An issuer with four APIs, one of each tier; further manifests come after it.
-pub const ISSUER: &str = r#"
-apiVersion: countersign.dev/v1alpha1
-kind: TokenIssuer
-metadata: {name: shop}
-spec:
-  managed:
-    issuer: ${ISSUER}
-    audiences:
-    - {audience: "https://catalog.example", sensitivity: Public, scopes: [items.read]}
-    - {audience: "https://stock.example", sensitivity: Internal, scopes: [stock.read, stock.write], tokenFormat: Opaque}
-    - {audience: "https://orders.example", sensitivity: Sensitive, scopes: [orders.read, orders.write]}
-    - {audience: "https://payments.example", sensitivity: Critical, scopes: [pay]}
-"#;
-
-/// A `TokenClient` of the issuer in the namespace `shop`.
-pub fn token_client(name: &str, spec: &Value) -> String {
-    let mut spec = spec.clone();
-    spec["issuer"] = "shop".into();
-    let object = json!({
-        "apiVersion": "countersign.dev/v1alpha1", "kind": "TokenClient",
-        "metadata": {"name": name, "namespace": "shop"}, "spec": spec,
-    });
-    format!("\n---\n{object}")
 }
